@@ -1,0 +1,1 @@
+"""What is: facts about datasets, written once. Registry, store, ingest, transforms, QA, policy, catalogs."""

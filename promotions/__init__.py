@@ -1,0 +1,1 @@
+"""What is decided: gates, dossier, sign-offs, the state machine, quarantine, release, the governed API."""
