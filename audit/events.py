@@ -1,0 +1,66 @@
+"""The closed list of what the ledger can say, each with its English sentence and its tone, in one place.
+
+Decides the words only; never who may do what. A stored value is never renamed (style rule 16).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal, Self
+
+Tone = Literal["good", "caution", "danger", "info", "neutral"]
+
+
+class Event(StrEnum):
+    """``value``: stored; ``sentence``: a template over ``{actor}``, ``{role}``, ``{subject}``; ``tone``: its colour."""
+
+    sentence: str
+    tone: Tone
+
+    def __new__(cls, value: str, sentence: str, tone: Tone) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.sentence = f"{{actor}} ({{role}}) {sentence}."
+        member.tone = tone
+        return member
+
+    DATASET_REGISTERED = "dataset.registered", "registered {subject}", "info"
+    DATASET_EDITED = "dataset.edited", "edited the entry of {subject}", "neutral"
+    SPEC_RECORDED = "spec.recorded", "recorded a spec for {subject}", "info"
+    ACQUISITION_RECORDED = "acquisition.recorded", "recorded an acquisition for {subject}", "info"
+    VERSION_PROPOSED = "version.proposed", "proposed {subject} for promotion", "info"
+    VERSION_PROPOSAL_CHANGED = "version.proposal_changed", "changed the proposal of {subject}", "neutral"
+    VERSION_INGESTED = "version.ingested", "ingested {subject} into RAW", "info"
+    VERSION_NORMALIZED = "version.normalized", "normalized {subject} into WORK", "info"
+    VERSION_PROCESSED = "version.processed", "processed {subject} into PROCESSED", "info"
+    VERSION_CATALOGED = "version.cataloged", "cataloged {subject}", "info"
+    VERSION_PUBLISHED = "version.published", "published {subject}", "good"
+    VERSION_QUARANTINED = "version.quarantined", "put {subject} into quarantine", "caution"
+    VERSION_RELEASED = "version.released", "released {subject} from quarantine to WORK", "good"
+    VERSION_DENIED = "version.denied", "denied {subject}", "danger"
+    VERSION_SUPERSEDED = "version.superseded", "superseded {subject} by its successor", "neutral"
+    VERSION_WITHDRAWN = "version.withdrawn", "withdrew {subject}", "danger"
+    VERSION_RESTORED = "version.restored", "restored {subject}", "good"
+    RECEIPT_RECORDED = "receipt.recorded", "recorded a run receipt for {subject}", "info"
+    POLICY_DECIDED = "policy.decided", "obtained a policy decision on {subject}", "info"
+    LABEL_ASSIGNED = "label.assigned", "assigned a policy label to {subject}", "info"
+    LABEL_CHANGED = "label.changed", "changed the policy label of {subject}", "caution"
+    GATES_EVALUATED = "gates.evaluated", "had the gates evaluated for {subject}", "neutral"
+    SIGNOFF_RECORDED = "signoff.recorded", "signed off {subject}", "good"
+    SIGNOFF_VOIDED = "signoff.voided", "voided a sign-off on {subject}", "caution"
+    CHANGES_REQUESTED = "changes.requested", "asked for changes to {subject}", "caution"
+    MANIFEST_RELEASED = "manifest.released", "released the promotion manifest of {subject}", "good"
+    CASE_OPENED = "case.opened", "opened a quarantine case on {subject}", "caution"
+    CASE_UPDATED = "case.updated", "updated the quarantine case on {subject}", "neutral"
+    CASE_RESOLVED = "case.resolved", "resolved the quarantine case on {subject}", "good"
+    RUN_FAILED = "run.failed", "had a run fail on {subject}", "danger"
+    RUN_REQUESTED = "run.requested", "requested a run on {subject}", "info"
+    ROLE_ASSIGNED = "role.assigned", "assigned a role to {subject}", "caution"
+    ROLE_REVOKED = "role.revoked", "revoked a role from {subject}", "caution"
+    GRANT_GIVEN = "grant.given", "gave a grant on {subject}", "caution"
+    GRANT_REVOKED = "grant.revoked", "revoked a grant on {subject}", "caution"
+    STORE_SCRUBBED = "store.scrubbed", "checked the stored bytes of {subject}", "neutral"
+    STORE_DAMAGED = "store.damaged", "found damaged bytes in {subject}", "danger"
+    CATALOG_REBUILT = "catalog.rebuilt", "rebuilt the catalog of {subject}", "info"
+    DEMO_LOADED = "demo.loaded", "loaded the demonstration into {subject}", "neutral"
+    ACTION_REFUSED = "action.refused", "was refused an action on {subject}", "danger"
