@@ -1,0 +1,1 @@
+"""JSON Schemas (2020-12) of the records that ``promotions`` owns; files only, no code."""
