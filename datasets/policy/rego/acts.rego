@@ -1,0 +1,117 @@
+# Who may act, and when a label or a release is sound. Only the role acted in counts; signing rules (separation of
+# duties, quorum) are the workflow's and are never replaced by an allow here.
+package kfm.policy
+
+import rego.v1
+
+roles_for := {
+	"register": {"contributor", "operator", "steward"},
+	"upload": {"contributor", "operator", "pipeline"},
+	"run": {"operator", "pipeline"},
+	"triage": {"reviewer", "steward"},
+	"deny_version": {"steward"},
+	"sign_off": {"steward", "reviewer", "council"},
+	"withdraw": {"steward"},
+	"waive": {"steward", "reviewer"},
+	"read_ledger": {"auditor", "steward", "council"},
+	"manage_labels": {"admin"},
+	"manage_roles": {"admin"},
+	"assign_label": {"steward"},
+	"publish": {"operator"},
+}
+
+plain_acts := {
+	"register", "upload", "run", "triage", "deny_version", "sign_off", "withdraw", "waive", "read_ledger",
+	"manage_labels", "manage_roles",
+}
+
+releasable_standings := {"CATALOG", "SUPERSEDED", "WITHDRAWN"}
+
+role_may_act if input.role in roles_for[input.action]
+
+# A reviewer who triages may tighten a label, never assign the first one.
+role_may_act if {
+	input.action == "assign_label"
+	input.role == "reviewer"
+	input.tightening == true
+}
+
+deny contains "role_may_not" if {
+	roles_for[input.action]
+	not role_may_act
+}
+
+allow contains "role_may_act" if {
+	input.action in plain_acts
+	role_may_act
+}
+
+embargo_running if {
+	input.resource.embargo_until != null
+	input.evaluated_at < input.resource.embargo_until
+}
+
+# --- assign_label ---
+allow contains "label_first_assigned" if {
+	input.action == "assign_label"
+	role_may_act
+	input.current_label == null
+}
+
+allow contains "label_tightened" if {
+	input.action == "assign_label"
+	role_may_act
+	input.tightening == true
+}
+
+deny contains "loosening_needs_new_version" if {
+	input.action == "assign_label"
+	input.current_label != null
+	not input.tightening
+}
+
+deny contains "final_standing" if {
+	input.action == "assign_label"
+	input.resource.standing == "DENIED"
+}
+
+# While an embargo runs, no label that contributors or the public read can be assigned or released.
+outer_readers := {"public", "contributor"}
+
+deny contains "embargo_running" if {
+	input.action in {"assign_label", "publish"}
+	embargo_running
+	some reader in input.label.readers
+	reader in outer_readers
+}
+
+# --- publish (C1, C2) ---
+allow contains "ready_for_release" if {
+	input.action == "publish"
+	role_may_act
+	input.resource.standing in releasable_standings
+	input.label.releasable == true
+	count(unmet_obligations) == 0
+}
+
+deny contains "standing_not_releasable" if {
+	input.action == "publish"
+	not input.resource.standing in releasable_standings
+}
+
+deny contains "label_not_releasable" if {
+	input.action == "publish"
+	not input.label.releasable
+}
+
+deny contains "obligation_unmet" if {
+	input.action == "publish"
+	count(unmet_obligations) > 0
+}
+
+deny contains "metadata_only" if {
+	input.action == "publish"
+	input.resource.has_bytes == true
+	some required in input.required_obligations
+	required.type == "metadata_only"
+}
