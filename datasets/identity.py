@@ -49,14 +49,8 @@ def version_id(slice_: str, spec_hash: str | Digest, inputs_digest: str | Digest
     added when the same slice was already made from other inputs (the upstream re-issued it). The same inputs and spec
     give the id they had. Raises ``IdentityError`` on malformed facts, or when the id belongs to other inputs.
     """
-    problems = check_slice(slice_)
-    if problems:
-        raise IdentityError(problems[0].message)
-    _require_digest(str(spec_hash), "The spec hash")
+    short, long = candidate_ids(slice_, spec_hash, inputs_digest)
     inputs = str(inputs_digest)
-    _require_digest(inputs, "The inputs digest")
-    short = f"{slice_}.{_first8(str(spec_hash))}"
-    long = f"{short}.{_first8(inputs)}"
     held = {name: str(digest) for name, digest in taken.items() if name in (short, long)}
     for name in (short, long):
         if held.get(name) == inputs:
@@ -121,21 +115,40 @@ def check_version_form(version: object, where: str = "/dataset_version_id") -> l
 
 
 def check_version_id(
-    version: object, *, spec_hash: str, inputs: str, where: str = "/dataset_version_id"
+    version: object,
+    *,
+    spec_hash: str | None = None,
+    inputs_digest: str | None = None,
+    where: str = "/dataset_version_id",
 ) -> list[Finding]:
-    """A1: the id is well formed and is the one that this spec and these inputs give."""
+    """A1: the id is well formed, and is one that this spec and these inputs give.
+
+    Without ``spec_hash`` or ``inputs_digest`` (both ``sha256:``) only the form is judged against what is given.
+    """
     findings = check_version_form(version, where)
-    findings += _check_digest(spec_hash, "spec_hash") + _check_digest(inputs, "inputs_digest")
-    if findings:
+    for digest, name in ((spec_hash, "spec_hash"), (inputs_digest, "inputs_digest")):
+        findings += [] if digest is None else _check_digest(digest, name)
+    match = VERSION_ID.fullmatch(version) if isinstance(version, str) else None
+    if findings or match is None:
         return findings
-    match = VERSION_ID.fullmatch(str(version))
-    if match is not None and match[2] != _first8(spec_hash):
+    if spec_hash is not None and match[2] != _first8(spec_hash):
         message = "The version id's second part is not the first 8 hex digits of the spec hash."
         findings.append(Finding("version_id_other_spec", where, message, "Make the version again from its spec."))
-    if match is not None and match[3] is not None and match[3] != _first8(inputs):
+    if inputs_digest is not None and match[3] is not None and match[3] != _first8(inputs_digest):
         message = "The version id's third part is not the first 8 hex digits of the inputs digest."
         findings.append(Finding("version_id_other_inputs", where, message, "Make the version again from its inputs."))
     return findings
+
+
+def candidate_ids(slice_: str, spec_hash: str | Digest, inputs_digest: str | Digest) -> tuple[str, str]:
+    """The two ids these facts can give: with two parts, and with three; raises ``IdentityError`` on malformed facts."""
+    problems = check_slice(slice_)
+    if problems:
+        raise IdentityError(problems[0].message)
+    _require_digest(str(spec_hash), "The spec hash")
+    _require_digest(str(inputs_digest), "The inputs digest")
+    short = f"{slice_}.{_first8(str(spec_hash))}"
+    return short, f"{short}.{_first8(str(inputs_digest))}"
 
 
 def check_reuse(version: str, digest: str, taken: Iterable[tuple[str, str]]) -> list[Finding]:

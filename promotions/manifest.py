@@ -15,6 +15,9 @@ from audit.findings import Finding
 from datasets.receipts import instant
 from datasets.schemas import RecordError, check_document
 
+# What a manifest gets only at the release itself.
+AWAITED = ("released_at", "approvals")
+
 
 def build_manifest(  # noqa: PLR0913 -- design §5 fixes the fields
     *,
@@ -67,6 +70,16 @@ def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
     return canonical_bytes(dict(manifest))
 
 
+def check_draft(document: object) -> list[Finding]:
+    """G1: as ``check_manifest``, for a manifest that has no ``released_at`` and no ``approvals`` yet (both optional)."""
+    findings = check_document("promotion_manifest.v1", document, "promotions.schemas")
+    if not isinstance(document, Mapping):
+        return findings
+    awaited = {f"/{field}" for field in AWAITED if field not in document or document[field] in (None, [])}
+    findings = [finding for finding in findings if finding.where not in awaited]
+    return findings or _agreement(document)
+
+
 def check_manifest(document: object) -> list[Finding]:
     """G1: the findings against a parsed manifest; empty when it has KFM's form and agrees with itself.
 
@@ -75,11 +88,20 @@ def check_manifest(document: object) -> list[Finding]:
     findings = check_document("promotion_manifest.v1", document, "promotions.schemas")
     if findings or not isinstance(document, Mapping):
         return findings
-    findings += _paths(document)
+    return _agreement(document) + _approvals(document)
+
+
+def _agreement(document: Mapping[str, Any]) -> list[Finding]:
+    findings = _paths(document)
     version_spec = document["dataset_version_id"].split(".")[1]
     if not document["spec_hash"].startswith(f"sha256:{version_spec}"):
         message = "The version id's second part is not the first 8 hex digits of this spec hash."
         findings.append(Finding("version_id_other_spec", "/dataset_version_id", message))
+    return findings
+
+
+def _approvals(document: Mapping[str, Any]) -> list[Finding]:
+    findings = []
     seen: set[str] = set()
     for index, approval in enumerate(document["approvals"]):
         if approval["principal"] in seen:

@@ -100,21 +100,26 @@ def _absent(where: Sequence[str | int], name: str, schema: Any, schema_path: Seq
 def _sentence(error: jsonschema_rs.ValidationError, described: str) -> str:
     kind = error.kind
     kinds = jsonschema_rs.ValidationErrorKind
-    if isinstance(kind, kinds.Type):
-        return f"This must be {_any_of([TYPE_NAMES.get(name, name) for name in _as_list(kind.types)])}."
-    if isinstance(kind, kinds.Enum):
-        return f"This must be {_any_of([str(option) for option in _as_list(kind.options)])}."
-    if isinstance(kind, kinds.Constant):
-        return f"This must be {kind.expected_value}."
-    if isinstance(kind, kinds.MinItems):
-        return f"This list needs {kind.limit} or more."
-    if isinstance(kind, (kinds.AnyOf, kinds.OneOfNotValid, kinds.OneOfMultipleValid)) and described:
-        return described
-    if isinstance(kind, kinds.Format):
-        return f"This is not a valid {kind.format}."
-    if isinstance(kind, kinds.UniqueItems):
-        return "An entry of this list stands twice."
-    return f"This does not have the required form ({kind.name})." if not described else f"Not in the form: {described}"
+    match kind:
+        case kinds.Type():
+            sentence = f"This must be {_any_of([TYPE_NAMES.get(name, name) for name in _as_list(kind.types)])}."
+        case kinds.Enum():
+            sentence = f"This must be {_any_of([str(option) for option in _as_list(kind.options)])}."
+        case kinds.Constant():
+            sentence = f"This must be {kind.expected_value}."
+        case kinds.MinItems():
+            sentence = f"This list needs {kind.limit} or more."
+        case kinds.AnyOf() | kinds.OneOfNotValid() | kinds.OneOfMultipleValid() if described:
+            sentence = described
+        case kinds.Format():
+            sentence = f"This is not a valid {kind.format}."
+        case kinds.UniqueItems():
+            sentence = "An entry of this list stands twice."
+        case _ if described:
+            sentence = f"Not in the form: {described}"
+        case _:
+            sentence = f"This does not have the required form ({kind.name})."
+    return sentence
 
 
 def _as_list(value: Any) -> list[Any]:
