@@ -118,15 +118,15 @@ def check_version_id(
     version: object,
     *,
     spec_hash: str | None = None,
-    inputs_digest: str | None = None,
+    inputs: str | None = None,
     where: str = "/dataset_version_id",
 ) -> list[Finding]:
     """A1: the id is well formed, and is one that this spec and these inputs give.
 
-    Without ``spec_hash`` or ``inputs_digest`` (both ``sha256:``) only the form is judged against what is given.
+    Without ``spec_hash`` or ``inputs``, the inputs digest (both ``sha256:``) only the form is judged against what is given.
     """
     findings = check_version_form(version, where)
-    for digest, name in ((spec_hash, "spec_hash"), (inputs_digest, "inputs_digest")):
+    for digest, name in ((spec_hash, "spec_hash"), (inputs, "inputs_digest")):
         findings += [] if digest is None else _check_digest(digest, name)
     match = VERSION_ID.fullmatch(version) if isinstance(version, str) else None
     if findings or match is None:
@@ -134,7 +134,7 @@ def check_version_id(
     if spec_hash is not None and match[2] != _first8(spec_hash):
         message = "The version id's second part is not the first 8 hex digits of the spec hash."
         findings.append(Finding("version_id_other_spec", where, message, "Make the version again from its spec."))
-    if inputs_digest is not None and match[3] is not None and match[3] != _first8(inputs_digest):
+    if inputs is not None and match[3] is not None and match[3] != _first8(inputs):
         message = "The version id's third part is not the first 8 hex digits of the inputs digest."
         findings.append(Finding("version_id_other_inputs", where, message, "Make the version again from its inputs."))
     return findings

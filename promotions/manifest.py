@@ -71,7 +71,7 @@ def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
 
 
 def check_draft(document: object) -> list[Finding]:
-    """G1: as ``check_manifest``, for a manifest that has no ``released_at`` and no ``approvals`` yet (both optional)."""
+    """G1: as ``check_manifest``, for a manifest that may have no ``released_at`` and no ``approvals`` yet."""
     findings = check_document("promotion_manifest.v1", document, "promotions.schemas")
     if not isinstance(document, Mapping):
         return findings
