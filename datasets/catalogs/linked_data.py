@@ -48,12 +48,14 @@ def json_ld_bytes(nodes: Sequence[Node]) -> bytes:
 
 def turtle_bytes(json_ld: bytes) -> bytes:
     """The same triples as Turtle, sorted by subject, predicate and object."""
-    triples = [quad.triple for quad in pyoxigraph.parse(json_ld, format=pyoxigraph.RdfFormat.JSON_LD)]
+    triples: list[pyoxigraph.Triple] = [
+        quad.triple for quad in pyoxigraph.parse(json_ld, format=pyoxigraph.RdfFormat.JSON_LD)
+    ]
     written = pyoxigraph.serialize(sorted(triples, key=str), format=pyoxigraph.RdfFormat.TURTLE, prefixes=PREFIXES)
     if written is None:  # only with an output stream, which is not given here
         raise TypeError("The Turtle serializer returned no bytes.")
     lines = written.splitlines(keepends=True)
-    # The serializer writes its prefixes in the order of a randomly seeded hash map; sorted, they are the same every time.
+    # The serializer writes prefixes in the order of a randomly seeded hash map; sorted, they never move.
     prefixes = sorted(line for line in lines[: len(PREFIXES)])
     return b"".join([*prefixes, *lines[len(PREFIXES) :]])
 

@@ -1,0 +1,204 @@
+"""Strict reading of RDF bytes (Turtle, N-Triples, JSON-LD): triples, or findings that say why not.
+
+Decides syntax, ill-typed literals and undeclared prefixes; never what a vocabulary requires, and never the network: a
+remote JSON-LD context that the caller did not supply is "cannot check", not a failure of the document. Serves clause D1.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyoxigraph as ox
+
+from audit.canonical import StrictJsonError, parse_strict
+from audit.findings import Finding
+from datasets.catalogs.namespaces import XSD
+
+Triples = tuple[ox.Triple, ...]
+_SCHEMES: Final = frozenset(
+    [
+        "http",
+        "https",
+        "urn",
+        "kfm",
+        "mailto",
+        "tel",
+        "ftp",
+        "doi",
+        "info",
+        "tag",
+        "data",
+        "geo",
+        "file",
+        "did",
+        "_",
+        "dcat",
+    ]
+) - {"dcat"}
+_TIME: Final = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?|24:00:00(\.0+)?"
+_ZONE: Final = r"(Z|[+-](0\d|1[0-4]):[0-5]\d)?"
+_MONTH: Final = r"(0[1-9]|1[0-2])"
+_DAY: Final = r"(0[1-9]|[12]\d|3[01])"
+_YEAR: Final = r"-?(\d{4}|[1-9]\d{4,})"
+_INTEGER: Final = r"[+-]?\d+"
+_NUMBER: Final = r"[+-]?(\d+(\.\d*)?|\.\d+)"
+_LEXICAL: Final = {
+    name: re.compile(pattern)
+    for name, pattern in {
+        "boolean": r"true|false|0|1",
+        "integer": _INTEGER,
+        "long": _INTEGER,
+        "int": _INTEGER,
+        "short": _INTEGER,
+        "nonNegativeInteger": r"\+?\d+|-0+",
+        "positiveInteger": r"\+?0*[1-9]\d*",
+        "decimal": _NUMBER,
+        "double": _NUMBER + r"([eE][+-]?\d+)?|[+-]?INF|NaN",
+        "float": _NUMBER + r"([eE][+-]?\d+)?|[+-]?INF|NaN",
+        "hexBinary": r"([0-9A-Fa-f]{2})*",
+        "gYear": _YEAR + _ZONE,
+        "gYearMonth": f"{_YEAR}-{_MONTH}{_ZONE}",
+        "date": f"{_YEAR}-{_MONTH}-{_DAY}{_ZONE}",
+        "time": f"({_TIME}){_ZONE}",
+        "dateTime": f"{_YEAR}-{_MONTH}-{_DAY}T({_TIME}){_ZONE}",
+        "duration": r"-?P(?=.)(\d+Y)?(\d+M)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?",
+        "anyURI": r"[^\s<>\"{}|\\^`]*",
+        "language": r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*",
+    }.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RdfReading:
+    """``triples`` is None when the bytes could not be read; ``findings`` then says why."""
+
+    triples: Triples | None
+    findings: tuple[Finding, ...]
+
+
+def detect_media(raw: bytes) -> str:
+    """``jsonld`` when the first character opens a JSON object or array, else ``turtle``."""
+    return "jsonld" if raw.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["} else "turtle"
+
+
+def read_rdf(raw: bytes, media: str | None = None, contexts: Mapping[str, bytes] | None = None) -> RdfReading:
+    """Triples of all graphs in the bytes. ``media``: ``turtle``, ``ntriples``, ``jsonld`` or None to look at the bytes.
+
+    ``contexts`` maps the address of a remote JSON-LD context to its bytes.
+    """
+    media = media or detect_media(raw)
+    if media not in {"turtle", "ntriples", "jsonld"}:
+        return _unread("cannot_check", f"{media} can't be read here.", "Give Turtle, N-Triples or JSON-LD.", "error")
+    early: list[Finding] = []
+    if media == "jsonld":
+        prepared = _prepare_json_ld(raw, contexts or {})
+        if isinstance(prepared, RdfReading):
+            return prepared
+        raw, early = prepared
+    formats = {"turtle": ox.RdfFormat.TURTLE, "ntriples": ox.RdfFormat.N_TRIPLES, "jsonld": ox.RdfFormat.JSON_LD}
+    try:
+        triples = tuple(quad.triple for quad in ox.parse(raw, format=formats[media], base_iri="kfm://base/"))
+    except (SyntaxError, ValueError, OSError) as error:
+        return _unread("rdf_syntax", f"Not valid {media}: {error}"[:500], "Mend the syntax.")
+    return RdfReading(triples, (*early, *_ill_typed(triples)))
+
+
+def _unread(code: str, message: str, fix: str, kind: Any = "violated", where: str = "") -> RdfReading:
+    return RdfReading(None, (Finding(code, where, message, fix, kind),))
+
+
+def _ill_typed(triples: Triples) -> Iterator[Finding]:
+    for triple in triples:
+        literal = triple.object
+        if not isinstance(literal, ox.Literal) or not literal.datatype.value.startswith(XSD):
+            continue
+        name = literal.datatype.value.removeprefix(XSD)
+        if name in _LEXICAL and not _LEXICAL[name].fullmatch(literal.value.strip(" \t\r\n")):
+            message = f"{literal.value!r:.120} is no xsd:{name}."
+            where = f"{triple.subject} {triple.predicate}"
+            yield Finding("ill_typed_literal", where, message, "Write the value in its datatype's lexical form.")
+
+
+def _prepare_json_ld(raw: bytes, contexts: Mapping[str, bytes]) -> tuple[bytes, list[Finding]] | RdfReading:
+    try:
+        document = parse_strict(raw)
+    except StrictJsonError as error:
+        return RdfReading(None, (Finding(error.code, error.where, str(error), "Write the document as strict JSON."),))
+    absent = sorted({address for address in _remote_contexts(document) if address not in contexts})
+    if absent:
+        message = f"The JSON-LD context {absent[0]} is not packaged, and contexts are never fetched."
+        fix = "Write the context inline, or give it to the validator."
+        return _unread("cannot_check", message, fix, "error", "/@context")
+    try:
+        document = _inlined(document, lambda address: parse_strict(contexts[address]))
+    except StrictJsonError as error:
+        return _unread("cannot_check", f"A supplied JSON-LD context is no JSON: {error}", "Mend it.", "error")
+    nested = [address for address in _remote_contexts(document)]
+    if nested:
+        message = f"The supplied contexts lead to another remote context, {nested[0]}."
+        return _unread("cannot_check", message, "Give a context that stands alone.", "error", "/@context")
+    return json.dumps(document).encode(), list(_undeclared(document, frozenset(), ""))
+
+
+def _remote_contexts(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        context = value.get("@context")
+        for entry in context if isinstance(context, list) else [context]:
+            if isinstance(entry, str):
+                yield entry
+            elif isinstance(entry, dict) and isinstance(entry.get("@import"), str):
+                yield entry["@import"]
+        for part in value.values():
+            yield from _remote_contexts(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _remote_contexts(part)
+
+
+def _inlined(value: Any, load: Callable[[str], Any]) -> Any:
+    if isinstance(value, list):
+        return [_inlined(part, load) for part in value]
+    if not isinstance(value, dict):
+        return value
+    copy = {key: _inlined(part, load) for key, part in value.items() if key != "@context"}
+    if "@context" in value:
+        context = value["@context"]
+        entries = context if isinstance(context, list) else [context]
+        loaded = [load(entry) if isinstance(entry, str) else entry for entry in entries]
+        plain = [entry.get("@context", entry) if isinstance(entry, dict) else entry for entry in loaded]
+        copy["@context"] = plain if isinstance(context, list) else plain[0]
+    return copy
+
+
+def _declared(context: object, known: frozenset[str]) -> frozenset[str]:
+    for entry in context if isinstance(context, list) else [context]:
+        if isinstance(entry, dict):
+            known |= frozenset(entry)
+    return known
+
+
+def _undeclared(value: object, known: frozenset[str], where: str) -> Iterator[Finding]:
+    """Compact IRIs in keys, ``@type`` and ``@id`` whose prefix no context declares: they would become nonsense IRIs."""
+    if isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _undeclared(part, known, f"{where}/{index}")
+        return
+    if not isinstance(value, dict):
+        return
+    known = _declared(value.get("@context"), known)
+    names = [key for key in value if not key.startswith("@")]
+    for key in ("@type", "@id"):
+        given = value.get(key)
+        names += [name for name in (given if isinstance(given, list) else [given]) if isinstance(name, str)]
+    for name in names:
+        prefix, colon, rest = name.partition(":")
+        if colon and prefix not in known and prefix not in _SCHEMES and not rest.startswith("//"):
+            message = f"{name!r:.120} uses the prefix {prefix!r:.60}, which @context does not declare."
+            yield Finding("undeclared_prefix", where or "/", message, f"Declare {prefix} in @context.")
+    for key, part in value.items():
+        if key != "@context":
+            yield from _undeclared(part, known, f"{where}/{key}")

@@ -1,0 +1,74 @@
+"""The STAC schemas that this console can judge by, compiled once, from packaged files only.
+
+Decides which ``stac_version`` and extensions are known; never fetches a schema. Serves clause D1.
+1.1.0 is judged by the schemas that pystac bundles (indexed by path: two of their ``$id`` are misspelt), 1.0.0 by our own.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import jsonschema_rs
+import pystac
+
+from datasets.catalogs.stac import FILE_EXTENSION, VERSION_EXTENSION
+
+_OWN: Final = Path(__file__).parent / "schemas"
+_BUNDLED: Final = Path(pystac.__file__).parent / "validation" / "jsonschemas"
+_KINDS: Final = {"Feature": "item", "Catalog": "catalog", "Collection": "collection"}
+EXTENSIONS: Final = {FILE_EXTENSION: "file-2.1.0.json", VERSION_EXTENSION: "version-1.2.0.json"}
+VERSIONS: Final = ("1.0.0", "1.1.0")
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
+
+
+def _retrieve(uri: str) -> Any:
+    """A schema by its address, from the bundle; LookupError for any other address, never the network."""
+    address = urlsplit(uri)
+    if address.netloc == "geojson.org":
+        path = _BUNDLED / "geojson" / Path(address.path).name
+    elif address.netloc == "schemas.stacspec.org":
+        path = _BUNDLED / "stac-spec" / "v1.1.0" / Path(address.path).name
+    else:
+        path = _BUNDLED / "absent"
+    if not path.is_file():
+        raise LookupError(f"{uri} is not packaged, and schemas are never fetched.")
+    return _read(path)
+
+
+def _is_reference(value: str) -> bool:
+    """STAC hrefs may be relative (STAC 1.1 best practices); an IRI reference holds no space or angle bracket."""
+    return bool(value) and not any(mark in value for mark in ' <>"{}|\\^`')
+
+
+def _compiled(schema: Any) -> Any:
+    return jsonschema_rs.validator_for(
+        schema,
+        retriever=_retrieve,
+        validate_formats=True,
+        formats={"iri": _is_reference, "iri-reference": _is_reference},
+    )
+
+
+@cache
+def core_validator(stac_version: str, kind: str) -> Any:
+    """The compiled core schema; ``kind`` is the document's ``type``. KeyError when the pair is unknown."""
+    if stac_version not in VERSIONS:
+        raise KeyError(stac_version)
+    name = _KINDS[kind]
+    if stac_version == "1.0.0":
+        schema = _read(_OWN / "stac-1.0.0.json")
+        return _compiled({"$ref": f"#/definitions/{name}", "definitions": schema["definitions"]})
+    return _compiled(_read(_BUNDLED / "stac-spec" / "v1.1.0" / f"{name}.json"))
+
+
+@cache
+def extension_validator(uri: str) -> Any:
+    """The compiled schema of an extension; KeyError when it is not packaged."""
+    return _compiled(_read(_OWN / EXTENSIONS[uri]))

@@ -1,0 +1,110 @@
+"""Whether a DCAT record is valid: strict RDF, DCAT resources, and under profile ``kfm`` the shapes of design §7.
+
+Decides clause D1 for DCAT; never raises for bad bytes and never reaches the network. Profile ``core`` judges RDF syntax,
+literals, prefixes, and that the record says something in RDF; shapes given by the caller are judged under both profiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import pyoxigraph as ox
+import pyshacl
+import rdflib
+from rdflib.namespace import SH
+
+from audit.findings import Finding
+from datasets.catalogs.namespaces import DCAT, RDF
+from datasets.catalogs.rdf_reading import Triples, read_rdf
+
+SHAPES: Final = Path(__file__).parent / "shapes" / "kfm_dcat.ttl"
+_REBUILD: Final = "Rebuild the catalog from the facts."
+
+
+def validate_dcat(
+    raw: bytes,
+    *,
+    profile: Literal["core", "kfm"],
+    media: str | None = None,
+    shapes: Sequence[Path] = (),
+    contexts: Mapping[str, bytes] | None = None,
+) -> list[Finding]:
+    """Findings about one DCAT document; [] is valid.
+
+    ``media``: ``turtle``, ``ntriples``, ``jsonld`` or None (looks at the bytes); ``shapes``: SHACL files (Turtle) judged
+    besides the profile's own; ``contexts``: remote JSON-LD contexts by address, as bytes.
+    """
+    reading = read_rdf(raw, media, contexts)
+    if reading.triples is None:
+        return list(reading.findings)
+    findings = list(reading.findings)
+    if not reading.triples:
+        findings.append(Finding("dcat_empty", "", "The document states nothing in RDF.", _REBUILD, "missing"))
+    files = [*([SHAPES] if profile == "kfm" else []), *shapes]
+    if profile == "kfm":
+        findings += _one_dataset(reading.triples)
+    if files and reading.triples:
+        findings += _shape_findings(reading.triples, files)
+    return findings
+
+
+def _one_dataset(triples: Triples) -> Iterator[Finding]:
+    datasets = {
+        str(triple.subject)
+        for triple in triples
+        if triple.predicate.value == RDF + "type" and triple.object == ox.NamedNode(DCAT + "Dataset")
+    }
+    if len(datasets) != 1:
+        message = f"KFM's record describes exactly one dcat:Dataset; this one has {len(datasets)}."
+        yield Finding("dataset_count", "", message, _REBUILD, "violated" if datasets else "missing")
+
+
+def graph_of(triples: Iterable[ox.Triple]) -> rdflib.Graph:
+    """The same triples as an rdflib graph, by way of N-Triples."""
+    lines = ox.serialize(triples, format=ox.RdfFormat.N_TRIPLES)
+    return rdflib.Graph().parse(data=lines, format="nt")
+
+
+def _shape_findings(triples: Triples, files: Sequence[Path]) -> list[Finding]:
+    shapes = rdflib.Graph()
+    for path in files:
+        try:
+            reading = read_rdf(path.read_bytes(), "turtle")
+        except OSError as error:
+            return [_unchecked(str(path), f"The shapes could not be read: {error.strerror}.")]
+        if reading.triples is None:
+            return [_unchecked(str(path), f"The shapes are not Turtle: {reading.findings[0].message}")]
+        shapes += graph_of(reading.triples)
+    data = graph_of(triples)
+    try:
+        _, report, _ = pyshacl.validate(
+            data, shacl_graph=shapes, inference="none", advanced=False, do_owl_imports=False
+        )
+    except (
+        pyshacl.errors.ShapeLoadError,
+        pyshacl.errors.ConstraintLoadError,
+        pyshacl.errors.ReportableRuntimeError,
+    ) as error:
+        return [_unchecked("", f"The shapes could not be applied: {error}")]
+    if not isinstance(report, rdflib.Graph):
+        return [_unchecked("", f"The shapes could not be applied: {report}")]
+    return sorted(_results(report), key=lambda found: (found.where, found.code, found.message))
+
+
+def _unchecked(where: str, message: str) -> Finding:
+    return Finding("cannot_check", where, message[:500], "Give SHACL shapes in Turtle that stand alone.", "error")
+
+
+def _results(report: rdflib.Graph) -> Iterator[Finding]:
+    for result in report.subjects(rdflib.RDF.type, SH.ValidationResult):
+        if report.value(result, SH.resultSeverity) != SH.Violation:
+            continue
+        focus, path = report.value(result, SH.focusNode), report.value(result, SH.resultPath)
+        component: Any = report.value(result, SH.sourceConstraintComponent)
+        name = str(component).rsplit("#", 1)[-1]
+        place = f"{focus} {path}" if isinstance(path, rdflib.URIRef) else str(focus)
+        message = str(report.value(result, SH.resultMessage) or name)
+        kind: Literal["missing", "violated"] = "missing" if name == "MinCountConstraintComponent" else "violated"
+        yield Finding("shape_violation", place, f"{message} ({name})"[:500], _REBUILD, kind)

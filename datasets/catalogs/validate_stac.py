@@ -1,0 +1,177 @@
+"""Whether a STAC document is valid: its core schema, and under profile ``kfm`` what design §7 requires of it.
+
+Decides clause D1 for STAC; never raises for bad bytes, never fetches a schema, a child or a link. Profile ``core`` judges
+the STAC core and the packaged extensions only; an extension that is not packaged is outside ``core``, and "cannot check"
+under ``kfm``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal
+
+from audit.canonical import StrictJsonError, parse_strict
+from audit.findings import Finding
+from datasets.catalogs.facts import WHOLE_DEGREE_LABEL
+from datasets.catalogs.stac import FILE_EXTENSION
+from datasets.catalogs.stac_schemas import EXTENSIONS, VERSIONS, core_validator, extension_validator
+
+Profile = Literal["core", "kfm"]
+_MULTIHASH: Final = re.compile(r"1220[0-9a-f]{64}")
+_REQUIRED: Final = ("kfm:dataset_id", "kfm:dataset_version_id", "kfm:policy_label", "kfm:license")
+_TYPES: Final = ("Feature", "Catalog", "Collection")
+
+
+def validate_stac(raw: bytes, *, profile: Profile) -> list[Finding]:
+    """Findings about an Item, Collection, Catalog or ItemCollection (a FeatureCollection of Items); [] is valid."""
+    try:
+        document = parse_strict(raw)
+    except StrictJsonError as error:
+        return [Finding(error.code, error.where, str(error), "Write the document as strict JSON (RFC 8259).")]
+    if not isinstance(document, dict):
+        return [Finding("not_stac", "", "A STAC document is a JSON object.", "Give an Item, Collection or Catalog.")]
+    if document.get("type") == "FeatureCollection":
+        return _item_collection(document, profile)
+    return list(_findings(document, "", profile))
+
+
+def _item_collection(document: Mapping[str, Any], profile: Profile) -> list[Finding]:
+    features = document.get("features")
+    if not isinstance(features, list):
+        return [Finding("schema_violation", "/features", "An ItemCollection has a list of features.", "Add it.")]
+    found: list[Finding] = []
+    for index, feature in enumerate(features):
+        where = f"/features/{index}"
+        if isinstance(feature, dict) and feature.get("type") == "Feature":
+            found += _findings(feature, where, profile)
+        else:
+            found.append(Finding("schema_violation", where, "A feature of an ItemCollection is an Item.", "Mend it."))
+    return found
+
+
+def _findings(document: Mapping[str, Any], where: str, profile: Profile) -> Iterator[Finding]:
+    version, kind = document.get("stac_version"), document.get("type")
+    if version not in VERSIONS:
+        fix = f"Use stac_version {' or '.join(VERSIONS)}."
+        yield Finding(
+            "unknown_stac_version", f"{where}/stac_version", f"STAC version {version!r} is not known here.", fix
+        )
+        return
+    if kind not in _TYPES:
+        yield Finding("not_stac", f"{where}/type", f"type {kind!r} is none of {', '.join(_TYPES)}.", "Set the type.")
+        return
+    yield from _schema_findings(core_validator(version, kind), document, where)
+    yield from _extension_findings(document, where, profile)
+    if profile == "kfm":
+        yield from _kfm_findings(document, where)
+
+
+def _schema_findings(validator: Any, document: Mapping[str, Any], where: str) -> Iterator[Finding]:
+    for error in validator.iter_errors(document):
+        pointer = where + "".join(f"/{step}" for step in error.instance_path)
+        yield Finding("schema_violation", pointer, error.message[:500], "Mend the field as the STAC schema says.")
+
+
+def _extension_findings(document: Mapping[str, Any], where: str, profile: Profile) -> Iterator[Finding]:
+    declared = document.get("stac_extensions")
+    for uri in declared if isinstance(declared, list) else []:
+        if uri in EXTENSIONS:
+            yield from _schema_findings(extension_validator(uri), document, where)
+        elif profile == "kfm":
+            message = f"The extension {uri} is not packaged, so its fields can't be checked."
+            fix = "Use only packaged extensions in KFM's catalogs."
+            yield Finding("cannot_check", f"{where}/stac_extensions", message, fix, "error")
+
+
+def _kfm_findings(document: Mapping[str, Any], where: str) -> Iterator[Finding]:
+    if document["stac_version"] != "1.1.0":
+        yield _missing("kfm_stac_version", f"{where}/stac_version", "KFM's profile is STAC 1.1.0.")
+    if document["type"] == "Catalog":
+        yield _missing("kfm_document_type", f"{where}/type", "KFM's triplet holds a Collection and Items.")
+        return
+    if document["type"] == "Collection":
+        yield from _kfm_collection(document, where)
+    else:
+        yield from _kfm_item(document, where)
+
+
+def _missing(code: str, where: str, message: str, fix: str = "Rebuild the catalog from the facts.") -> Finding:
+    return Finding(code, where, message, fix, "missing" if code.endswith("missing") else "violated")
+
+
+def _required(holder: Mapping[str, Any], where: str, names: tuple[str, ...]) -> Iterator[Finding]:
+    for name in names:
+        value = holder.get(name)
+        if not isinstance(value, str) or not value.strip():
+            yield _missing("kfm_field_missing", f"{where}/{name}", f"{name} is required by KFM's profile.")
+
+
+def _documents_linked(document: Mapping[str, Any]) -> set[str]:
+    links = document.get("links")
+    found = [link for link in links if isinstance(link, dict)] if isinstance(links, list) else []
+    return {str(link["kfm:document"]) for link in found if link.get("kfm:document") and link.get("href")}
+
+
+def _kfm_collection(document: Mapping[str, Any], where: str) -> Iterator[Finding]:
+    yield from _required(document, where, ("title", "version", *_REQUIRED))
+    if "dcat" not in _documents_linked(document):
+        yield _missing("dcat_link_missing", f"{where}/links", "The collection has no link to its DCAT record.")
+
+
+def _kfm_item(document: Mapping[str, Any], where: str) -> Iterator[Finding]:
+    properties = document.get("properties")
+    fields: Mapping[str, Any] = properties if isinstance(properties, dict) else {}
+    yield from _required(fields, f"{where}/properties", _REQUIRED)
+    linked = _documents_linked(document)
+    if "dcat" not in linked:
+        yield _missing("dcat_link_missing", f"{where}/links", "The item has no link to its DCAT record.")
+    if not linked & {"prov", "receipt"}:
+        yield _missing("prov_link_missing", f"{where}/links", "The item links to no PROV bundle and no run receipt.")
+    if FILE_EXTENSION not in (document.get("stac_extensions") or []):
+        yield _missing("file_extension_missing", f"{where}/stac_extensions", "The File extension is not declared.")
+    yield from _kfm_assets(document.get("assets"), where)
+    yield from _kfm_geometry(document, fields.get("kfm:policy_label"), where)
+
+
+def _kfm_assets(assets: object, where: str) -> Iterator[Finding]:
+    if not isinstance(assets, dict) or not assets:
+        yield _missing("asset_missing", f"{where}/assets", "The item has no asset.")
+        return
+    for key, asset in assets.items():
+        fields = asset if isinstance(asset, dict) else {}
+        place = f"{where}/assets/{key}"
+        yield from _required(fields, place, ("href", "type"))
+        if not _MULTIHASH.fullmatch(str(fields.get("file:checksum"))):
+            message = f"Asset {key} has no sha2-256 multihash in file:checksum (1220 and 64 hex digits)."
+            yield _missing("asset_checksum_missing", f"{place}/file:checksum", message)
+
+
+def _kfm_geometry(document: Mapping[str, Any], label: object, where: str) -> Iterator[Finding]:
+    bbox, geometry = document.get("bbox"), document.get("geometry")
+    if geometry is None or not isinstance(bbox, list):
+        return
+    if label == WHOLE_DEGREE_LABEL and any(isinstance(edge, (int, float)) and edge != int(edge) for edge in bbox):
+        message = f"Under {WHOLE_DEGREE_LABEL} an extent is shown in whole degrees only; this one could locate a site."
+        yield _missing("extent_too_exact", f"{where}/bbox", message)
+    if _envelope(geometry) != [bbox[0], bbox[1], bbox[-2], bbox[-1]][: len(bbox)] and len(bbox) == 4:  # noqa: PLR2004
+        yield _missing("bbox_differs", f"{where}/bbox", "The bbox is not the envelope of the geometry.")
+
+
+def _envelope(geometry: object) -> list[float] | None:
+    """West, south, east, north of a GeoJSON geometry's positions; None when it has none."""
+    positions = list(_positions(geometry.get("coordinates") if isinstance(geometry, dict) else None))
+    if not positions:
+        return None
+    xs, ys = zip(*positions, strict=True)
+    return [min(xs), min(ys), max(xs), max(ys)]
+
+
+def _positions(value: object) -> Iterator[tuple[float, float]]:
+    if not isinstance(value, list):
+        return
+    if len(value) >= 2 and all(isinstance(part, (int, float)) for part in value):  # noqa: PLR2004
+        yield (value[0], value[1])
+        return
+    for part in value:
+        yield from _positions(part)
