@@ -35,7 +35,7 @@ LONGITUDE, LATITUDE = 180.0, 90.0
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """``wkb``: ISO, little endian, x y [z]; ``bbox``: west, south, east, north in degrees; ``type``: as GeoParquet names it."""
+    """``wkb``: ISO, little endian, x y [z]; ``bbox``: west, south, east, north in degrees; ``type``: GeoParquet's."""
 
     wkb: bytes
     bbox: tuple[float, float, float, float]

@@ -23,7 +23,7 @@ _NAME_START = '"'
 _TOKEN_TAIL = 32
 
 
-class _NotStrict(ValueError):
+class _NotStrictError(ValueError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
@@ -32,12 +32,12 @@ class _NotStrict(ValueError):
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise _NotStrict("duplicate_member", "An object names one of its members twice.")
+        raise _NotStrictError("duplicate_member", "An object names one of its members twice.")
     return members
 
 
 def _no_constant(_literal: str) -> NoReturn:
-    raise _NotStrict("not_finite", "NaN and Infinity are not JSON.")
+    raise _NotStrictError("not_finite", "NaN and Infinity are not JSON.")
 
 
 class JsonStream:
@@ -112,7 +112,7 @@ class JsonStream:
             except json.JSONDecodeError as error:
                 self._need_more(error)
                 continue
-            except _NotStrict as error:
+            except _NotStrictError as error:
                 raise self._not_strict(error) from error
             except RecursionError as error:
                 message, fix = "Values are nested too deeply.", "GeoJSON needs fewer than ten levels."
@@ -144,7 +144,7 @@ class JsonStream:
         fix = "Ask the upstream for a well-formed file."
         raise UnreadableSource("invalid_json", self.where(error.pos), message, fix) from error
 
-    def _not_strict(self, error: _NotStrict) -> UnreadableSource:
+    def _not_strict(self, error: _NotStrictError) -> UnreadableSource:
         position = self._at
         if error.code == "not_finite":
             literals = (match for match in _CONSTANT.finditer(self._text, self._at) if match.group(1))
