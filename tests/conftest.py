@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.conf import settings as django_settings
-from django.test import TransactionTestCase
+
+from tests.ledger_triggers import allow_flush
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -41,19 +41,7 @@ def django_db_modify_db_settings(
 @pytest.fixture(scope="session", autouse=True)
 def _flush_past_the_ledgers_triggers() -> Iterator[None]:
     """A transactional test ends by flushing every table, which the append-only triggers refuse; only here they may."""
-    if importlib.util.find_spec("tests.ledger_triggers") is None:
-        yield
-        return
-    from tests.ledger_triggers import allow_flush
-
-    teardown = TransactionTestCase._fixture_teardown
-
-    def flush(case: TransactionTestCase) -> None:
-        with allow_flush():
-            teardown(case)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", flush)
+    with allow_flush():
         yield
 
 
