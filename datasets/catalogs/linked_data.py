@@ -43,7 +43,8 @@ def json_bytes(document: object) -> bytes:
 
 def json_ld_bytes(nodes: Sequence[Node]) -> bytes:
     """A JSON-LD 1.1 document: the shared prefixes as an inline context, nodes in order of their ``@id``."""
-    return json_bytes({"@context": PREFIXES, "@graph": sorted(nodes, key=lambda node: str(node["@id"]))})
+    graph: list[Node] = sorted(nodes, key=lambda node: str(node["@id"]))
+    return json_bytes({"@context": PREFIXES, "@graph": graph})
 
 
 def turtle_bytes(json_ld: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """Strict reading of RDF bytes (Turtle, N-Triples, JSON-LD): triples, or findings that say why not.
 
 Decides syntax, ill-typed literals and undeclared prefixes; never what a vocabulary requires, and never the network: a
-remote JSON-LD context that the caller did not supply is "cannot check", not a failure of the document. Serves clause D1.
+remote JSON-LD context that the caller did not supply is "cannot check", not a failure of the document.
+Serves clause D1.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ def _prepare_json_ld(raw: bytes, contexts: Mapping[str, bytes]) -> tuple[bytes, 
         document = _inlined(document, lambda address: parse_strict(contexts[address]))
     except StrictJsonError as error:
         return _unread("cannot_check", f"A supplied JSON-LD context is no JSON: {error}", "Mend it.", "error")
-    nested = [address for address in _remote_contexts(document)]
+    nested = list(_remote_contexts(document))
     if nested:
         message = f"The supplied contexts lead to another remote context, {nested[0]}."
         return _unread("cannot_check", message, "Give a context that stands alone.", "error", "/@context")

@@ -1,7 +1,8 @@
 """The STAC schemas that this console can judge by, compiled once, from packaged files only.
 
 Decides which ``stac_version`` and extensions are known; never fetches a schema. Serves clause D1.
-1.1.0 is judged by the schemas that pystac bundles (indexed by path: two of their ``$id`` are misspelt), 1.0.0 by our own.
+1.1.0 is judged by the schemas that pystac bundles (indexed by path: two of their ``$id`` are misspelt),
+1.0.0 by our own.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Whether a DCAT record is valid: strict RDF, DCAT resources, and under profile ``kfm`` the shapes of design §7.
 
-Decides clause D1 for DCAT; never raises for bad bytes and never reaches the network. Profile ``core`` judges RDF syntax,
-literals, prefixes, and that the record says something in RDF; shapes given by the caller are judged under both profiles.
+Decides clause D1 for DCAT; never raises for bad bytes and never reaches the network. Profile ``core`` judges
+RDF syntax and literals, and that the record says something; shapes given by the caller are judged under both profiles.
+An undeclared JSON-LD prefix is legal RDF (it makes an absolute IRI), so only ``kfm`` refuses it.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ def validate_dcat(
 ) -> list[Finding]:
     """Findings about one DCAT document; [] is valid.
 
-    ``media``: ``turtle``, ``ntriples``, ``jsonld`` or None (looks at the bytes); ``shapes``: SHACL files (Turtle) judged
-    besides the profile's own; ``contexts``: remote JSON-LD contexts by address, as bytes.
+    ``media``: ``turtle``, ``ntriples``, ``jsonld`` or None (looks at the bytes); ``shapes``: SHACL files (Turtle),
+    judged besides the profile's own; ``contexts``: remote JSON-LD contexts by address, as bytes.
     """
     reading = read_rdf(raw, media, contexts)
     if reading.triples is None:
         return list(reading.findings)
-    findings = list(reading.findings)
+    findings = [found for found in reading.findings if profile == "kfm" or found.code != "undeclared_prefix"]
     if not reading.triples:
         findings.append(Finding("dcat_empty", "", "The document states nothing in RDF.", _REBUILD, "missing"))
     files = [*([SHAPES] if profile == "kfm" else []), *shapes]

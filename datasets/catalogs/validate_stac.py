@@ -1,8 +1,8 @@
 """Whether a STAC document is valid: its core schema, and under profile ``kfm`` what design §7 requires of it.
 
-Decides clause D1 for STAC; never raises for bad bytes, never fetches a schema, a child or a link. Profile ``core`` judges
-the STAC core and the packaged extensions only; an extension that is not packaged is outside ``core``, and "cannot check"
-under ``kfm``.
+Decides clause D1 for STAC; never raises for bad bytes, never fetches a schema, a child or a link. Profile
+``core`` judges the STAC core and the packaged extensions only; an extension that is not packaged is outside ``core``,
+and "cannot check" under ``kfm``.
 """
 
 from __future__ import annotations

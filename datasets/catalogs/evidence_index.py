@@ -1,0 +1,109 @@
+"""Which EvidenceRefs the catalog documents make, and whether each resolves exactly.
+
+Decides clause D3: a reference either names something in the index by the very same characters, or it is unresolved.
+Never normalises, never takes a nearest match, never looks anything up. Spelling is judged by audit.references.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from audit.findings import Finding
+from audit.references import (
+    DcatReference,
+    DocReference,
+    InvalidReference,
+    ProvReference,
+    StacReference,
+    parse_evidence_ref,
+)
+from datasets.catalogs.namespaces import KFM
+from datasets.catalogs.triplet import TripletDocuments, mapping, read_triplet
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceTarget:
+    """What a reference leads to; ``iri`` names it in the documents, ``digest`` is ``sha256:<hex>`` where it has bytes."""
+
+    kind: Literal["dataset", "distribution", "item", "asset", "run", "document"]
+    iri: str
+    digest: str = ""
+
+
+EvidenceIndex = Mapping[str, EvidenceTarget]
+
+
+def evidence_refs(documents: TripletDocuments) -> list[str]:
+    """Every ``kfm:evidence`` text in the four documents, sorted, each once. [] when a document can't be read (D2 says so)."""
+    triplet, _ = read_triplet(documents)
+    if triplet is None:
+        return []
+    found = {value for graph in (triplet.dcat, triplet.prov) for _, value in graph.mentioned(KFM + "evidence")}
+    for holder in (triplet.collection, *(mapping(item.get("properties")) for item in triplet.items)):
+        refs = holder.get("kfm:evidence")
+        found |= {ref if isinstance(ref, str) else repr(ref) for ref in (refs if isinstance(refs, list) else [refs])}
+    return sorted(found)
+
+
+def build_index(documents: TripletDocuments, digests: frozenset[str] = frozenset()) -> dict[str, EvidenceTarget]:
+    """Exact reference to target, for all that the documents describe; ``digests`` are of stored documents (``doc://``)."""
+    triplet, _ = read_triplet(documents)
+    if triplet is None:
+        return {}
+    index: dict[str, EvidenceTarget] = {}
+    ids = triplet.dcat.objects(triplet.dataset, KFM + "dataset_id")
+    versions = triplet.dcat.objects(triplet.dataset, KFM + "dataset_version_id")
+    if len(ids) == 1 and len(versions) == 1:
+        own = f"dcat://{ids.pop()}@{versions.pop()}"
+        index[own] = EvidenceTarget("dataset", triplet.dataset)
+        for node in triplet.distributions():
+            index[f"{own}#dist={triplet.key(node)}"] = EvidenceTarget("distribution", node, triplet.checksum(node))
+    for item in triplet.items:
+        name = f"stac://{item.get('collection')}/items/{item.get('id')}"
+        index[name] = EvidenceTarget("item", name)
+        for key, asset in mapping(item.get("assets")).items():
+            checksum = str(mapping(asset).get("file:checksum")).removeprefix("1220")
+            index[f"{name}#asset={key}"] = EvidenceTarget("asset", f"{name}#asset={key}", f"sha256:{checksum}")
+    for run in triplet.activities():
+        index[f"prov://{run}"] = EvidenceTarget("run", run)
+    for digest in digests:
+        index[f"doc://{digest}"] = EvidenceTarget("document", f"kfm://artifact/{digest}", digest)
+    return index
+
+
+def resolve_exact(ref: str, index: EvidenceIndex) -> EvidenceTarget | None:
+    """The target that ``ref`` names exactly, or None; None as well for a text that is no EvidenceRef.
+
+    A ``doc://`` reference resolves when the index holds the whole document (its page and span are read later, from bytes).
+    An abbreviated ``prov://run/…`` names the same run as ``prov://kfm://run/…`` (audit.references decides that).
+    """
+    try:
+        parsed = parse_evidence_ref(ref)
+    except InvalidReference:
+        return None
+    if isinstance(parsed, DocReference):
+        return index.get(f"doc://{parsed.digest}")
+    if isinstance(parsed, ProvReference):
+        return index.get(f"prov://{parsed.run}")
+    if isinstance(parsed, (DcatReference, StacReference)):
+        return index.get(ref)
+    return None
+
+
+def check_evidence(documents: TripletDocuments, digests: frozenset[str] = frozenset()) -> list[Finding]:
+    """Findings of clause D3 for one triplet; [] when every reference resolves within it."""
+    triplet, findings = read_triplet(documents)
+    if triplet is None:
+        return findings
+    refs, index = evidence_refs(documents), build_index(documents, digests)
+    if not refs:
+        findings.append(
+            Finding("evidence_missing", "", "The catalogs carry no EvidenceRef.", "Rebuild them.", "missing")
+        )
+    for ref in refs:
+        if resolve_exact(ref, index) is None:
+            message = f"{ref!r:.160} resolves to nothing in these catalogs, exactly as it is written."
+            findings.append(Finding("evidence_unresolved", ref[:160], message, "Mend the reference; no guess is made."))
+    return findings
