@@ -33,7 +33,7 @@ def _tune_connection(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-class EmbeddedChannel(Channel):  # type: ignore[misc] # kombu has no types
+class EmbeddedChannel(Channel):
     """kombu's SQLAlchemy channel with an engine tuned for several processes on one SQLite file."""
 
     def _engine_from_config(self) -> Engine:
@@ -43,7 +43,8 @@ class EmbeddedChannel(Channel):  # type: ignore[misc] # kombu has no types
         return engine
 
     def _open(self) -> Any:
-        known = self.connection.client.hostname in self._engines
+        client: Any = self.connection.client
+        known = client.hostname in self._engines
         engine, session = super()._open()
         if not known and engine.dialect.name == "sqlite":
             with engine.begin() as connection:

@@ -7,7 +7,7 @@ is only for a developer's debugger, so its comment stays as it is. Every other m
 from __future__ import annotations
 
 from django.contrib.staticfiles.storage import HashedFilesMixin
-from whitenoise.storage import CompressedManifestStaticFilesStorage
+from whitenoise.storage import CompressedManifestStaticFilesStorage  # type: ignore[import-untyped] # ships no types
 
 
 def _without_source_maps() -> tuple[tuple[str, tuple[object, ...]], ...]:
@@ -17,5 +17,5 @@ def _without_source_maps() -> tuple[tuple[str, tuple[object, ...]], ...]:
     return tuple(kept)
 
 
-class ConsoleStaticStorage(CompressedManifestStaticFilesStorage):
+class ConsoleStaticStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc] # as above
     patterns = _without_source_maps()

@@ -2,10 +2,13 @@
 
 import os
 import sys
+import types
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT))
+package = types.ModuleType("kfm_console")  # without its __init__, whose Celery takes a second to import
+package.__path__ = [str(ROOT / "kfm_console")]
+sys.modules["kfm_console"] = package
 
 from kfm_console.supervisor import Child, Pace, Supervisor, SupervisorError, take_lock  # noqa: E402
 

@@ -33,12 +33,12 @@ def _port(text: str) -> int:
 def layout() -> Layout:
     database = settings.DATABASES["default"]
     embedded = database["ENGINE"] == "django.db.backends.sqlite3"
-    sources = [Path(entry[1] if isinstance(entry, tuple) else entry) for entry in settings.STATICFILES_DIRS]
+    sources = [Path(str(entry[1] if isinstance(entry, tuple) else entry)) for entry in settings.STATICFILES_DIRS]
     return Layout(
         base=settings.BASE_DIR,
         static_root=settings.STATIC_ROOT,
         static_sources=(*sources, *settings.BASE_DIR.glob("*/static")),
-        database_file=Path(database["NAME"]) if embedded else None,
+        database_file=Path(str(database["NAME"])) if embedded else None,
         stamp_file=settings.VAR_DIR / "prepared.json",
         demo=settings.KFM_DEMO,
     )
