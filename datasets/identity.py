@@ -123,7 +123,7 @@ def check_version_id(
 ) -> list[Finding]:
     """A1: the id is well formed, and is one that this spec and these inputs give.
 
-    Without ``spec_hash`` or ``inputs``, the inputs digest (both ``sha256:``) only the form is judged against what is given.
+    ``inputs`` is the inputs digest; both are ``sha256:`` texts, and one that is not given is not judged against.
     """
     findings = check_version_form(version, where)
     for digest, name in ((spec_hash, "spec_hash"), (inputs, "inputs_digest")):
