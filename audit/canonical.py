@@ -24,7 +24,7 @@ _STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{\]}]', re.DOT
 
 
 class CanonicalError(ValueError):
-    """A value has no RFC 8785 form: NaN, an infinity, a lone surrogate, an integer beyond 2^53 − 1, no JSON type."""
+    """A value has no RFC 8785 form: NaN, an infinity, a lone surrogate, an integer beyond 2^53 - 1, no JSON type."""
 
 
 class StrictJsonError(ValueError):
@@ -123,13 +123,13 @@ def _refuse_depth(text: str, max_depth: int) -> None:
     """Counts brackets outside strings before anything recursive runs."""
     depth = 0
     for match in _STRING_OR_BRACKET.finditer(text):
-        token = match.group()
-        if token in "[{":
+        found = match.group()
+        if found in "[{":
             depth += 1
             if depth > max_depth:
                 where = f"character {match.start()}"
                 raise StrictJsonError("too_deep", where, f"The text is nested more than {max_depth} levels deep.")
-        elif token in "]}":
+        elif found in "]}":
             depth -= 1
 
 

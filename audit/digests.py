@@ -16,7 +16,7 @@ _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
-class InvalidDigest(ValueError):
+class InvalidDigest(ValueError):  # noqa: N818 - the name says what is wrong
     """A text is not ``sha256:`` followed by 64 lower-case hex digits."""
 
 

@@ -64,3 +64,6 @@ class Event(StrEnum):
     CATALOG_REBUILT = "catalog.rebuilt", "rebuilt the catalog of {subject}", "info"
     DEMO_LOADED = "demo.loaded", "loaded the demonstration into {subject}", "neutral"
     ACTION_REFUSED = "action.refused", "was refused an action on {subject}", "danger"
+
+
+BY_VALUE: dict[str, Event] = {event.value: event for event in Event}

@@ -38,14 +38,17 @@ class LedgerError(Exception):
     """The ledger refuses; the message names the thing, the rule and the next step."""
 
 
-class NotInLedger(LedgerError):
+class NotInLedger(LedgerError):  # noqa: N818 - what it says, in the ledger's words
     """No entry or no checkpoint answers to what was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class InclusionProof:
-    """That entry ``index`` is among the first ``size``: the audit path ``hashes`` (32 bytes each, leaf side first) and
-    the signed ``checkpoint`` note that states ``root``; ``leaf_hash`` is SHA-256(0x00 ‖ body)."""
+    """That entry ``index`` is among the first ``size``.
+
+    ``leaf_hash``: SHA-256(0x00 ‖ body); ``hashes``: the audit path, 32 bytes each, leaf side first; ``checkpoint``: the
+    signed note that states ``root``.
+    """
 
     index: int
     size: int
@@ -120,7 +123,7 @@ def _lock() -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ADVISORY_LOCK])
 
 
-def append(
+def append(  # noqa: PLR0913 - who, as what, did what, to what, with what, when
     *,
     event: Event,
     actor: str,
@@ -135,12 +138,12 @@ def append(
     :class:`LedgerError` outside a transaction, or for words the ledger does not hold.
     """
     held = dict(references or {})
-    event = Event(event)
+    if not isinstance(event, Event):
+        raise LedgerError(f"{event!r:.80} is no event of the ledger. Use a member of audit.events.Event.")
     _require_words(actor, role, subject, held)
     written = instant(at)
     _lock()
-    last = LedgerEntry.objects.order_by("-index").only("index", "leaf_hash").first()
-    index = 0 if last is None else last.index + 1
+    index = size()
     statement = {
         "actor": actor,
         "at": written,
@@ -163,20 +166,15 @@ def append(
         body=body.decode(),
         leaf_hash=leaf.hex(),
     )
-    if last is not None:
-        _grow(index, leaf, bytes.fromhex(last.leaf_hash))
+    _grow(index, leaf)
     return entry
 
 
-def _grow(index: int, leaf: bytes, previous_leaf: bytes) -> None:
-    """Writes the subtrees that leaf *index* completes: one for each trailing 1 bit of *index*."""
+def _grow(index: int, leaf: bytes) -> None:
+    """Writes the subtrees that leaf *index* completes: itself, and one for each trailing 1 bit of *index*."""
     completed = (~index & (index + 1)).bit_length() - 1
-    if not completed:
-        return
-    lefts = {(0, index - 1): previous_leaf}
-    wanted = [(level, (index >> level) - 1) for level in range(1, completed)]
-    lefts.update(_load_nodes(wanted))
-    found, rows = leaf, []
+    lefts = _load_nodes([(level, (index >> level) - 1) for level in range(completed)])
+    found, rows = leaf, [LedgerNode(level=0, position=index, hash=leaf.hex())]
     for level in range(completed):
         found = merkle.node_hash(lefts[level, (index >> level) - 1], found)
         rows.append(LedgerNode(level=level + 1, position=index >> (level + 1), hash=found.hex()))
@@ -184,25 +182,22 @@ def _grow(index: int, leaf: bytes, previous_leaf: bytes) -> None:
 
 
 def _load_nodes(wanted: list[merkle.Subtree]) -> dict[merkle.Subtree, bytes]:
-    """The hashes of *wanted* in at most two queries; :class:`LedgerError` when one is gone."""
-    leaves = [position for level, position in wanted if level == 0]
+    """The hashes of *wanted* in at most one query; :class:`LedgerError` when one is gone."""
     condition = Q()
     for level, position in wanted:
-        if level:
-            condition |= Q(level=level, position=position)
+        condition |= Q(level=level, position=position)
     found: dict[merkle.Subtree, bytes] = {}
-    if leaves:
-        rows = LedgerEntry.objects.filter(index__in=leaves).values_list("index", "leaf_hash")
-        found.update({(0, index): bytes.fromhex(leaf) for index, leaf in rows})
-    if condition:
-        nodes = LedgerNode.objects.filter(condition).values_list("level", "position", "hash")
-        found.update({(level, position): bytes.fromhex(node) for level, position, node in nodes})
+    if wanted:
+        rows = LedgerNode.objects.filter(condition).values_list("level", "position", "hash")
+        found = {(level, position): bytes.fromhex(node) for level, position, node in rows}
     if missing := [subtree for subtree in wanted if subtree not in found]:
         raise LedgerError(f"The ledger's subtree {missing[0]} is gone. Stop, and run: manage.py verify_ledger.")
     return found
 
 
-def refuse(*, actor: str, role: str, verb: str, subject: str, code: str, at: dt.datetime) -> LedgerEntry:
+def refuse(  # noqa: PLR0913 - who, as what, what, on what, why, when
+    *, actor: str, role: str, verb: str, subject: str, code: str, at: dt.datetime
+) -> LedgerEntry:
     """Records that *actor* was refused *verb* on *subject* with the error code *code*, in a transaction of its own.
 
     Call it after the refused transaction rolled back; inside another transaction it raises RuntimeError.
@@ -306,3 +301,14 @@ def entries() -> QuerySet[LedgerEntry]:
 def entries_about(subject: str) -> QuerySet[LedgerEntry]:
     """The entries whose subject starts with *subject*, newest first; slice it."""
     return entries().filter(subject__startswith=subject)
+
+
+def bodies(begin: int, end: int) -> list[str]:
+    """The bodies of entries [*begin*, *end*), in order; each hashes to its leaf as SHA-256(0x00 ‖ UTF-8)."""
+    found = LedgerEntry.objects.filter(index__gte=begin, index__lt=end).order_by("index")
+    return list(found.values_list("body", flat=True))
+
+
+def leaf_of(entry: LedgerEntry) -> bytes:
+    """The leaf hash (32 bytes) of the body of *entry*, computed now."""
+    return merkle.leaf_hash(entry.body.encode())

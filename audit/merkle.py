@@ -1,7 +1,8 @@
 """The Merkle tree of RFC 6962 §2.1 and RFC 9162 §2.1, over SHA-256.
 
-Decides what a tree's root is and whether a proof holds; never reads rows, never signs. A verifier here answers ``False``
-for every malformed proof (wrong sizes, negative indexes, hashes of another length) and does not raise. Keeps clause F2.
+Decides what a tree's root is and whether a proof holds; never reads rows, never signs. A verifier here answers
+``False`` for every malformed proof (wrong sizes, negative indexes, hashes of another length) and does not raise.
+Keeps clause F2.
 
 A subtree is named ``(level, position)``: it covers the 2^level leaves from ``position · 2^level`` on.
 """
@@ -129,7 +130,7 @@ def _are_counts(*counts: int) -> bool:
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], expected_root: bytes) -> bool:
-    """Whether *proof* shows the leaf hash *leaf* at *index* in the tree (*size*, *expected_root*); RFC 9162 §2.1.3.2."""
+    """Whether *proof* shows the leaf hash *leaf* at *index* of the tree (*size*, *expected_root*), §2.1.3.2."""
     if not _are_counts(index, size) or index >= size or not _are_hashes(leaf, expected_root, *proof):
         return False
     fn, sn, found = index, size - 1, leaf
@@ -162,7 +163,7 @@ def verify_consistency(old_size: int, new_size: int, proof: Sequence[bytes], old
 
 
 def _walk_consistency(fn: int, sn: int, path: Iterator[bytes]) -> tuple[bytes, bytes] | None:
-    """RFC 9162 §2.1.4.2 steps 4–6: the two roots that *path* leads to, or None when it has a wrong length."""
+    """RFC 9162 §2.1.4.2 steps 4 to 6: the two roots that *path* leads to, or None when it has a wrong length."""
     while fn & 1:
         fn, sn = fn >> 1, sn >> 1
     first = second = next(path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from audit.events import Event
+from audit.events import BY_VALUE, Event
 
 
 class LedgerEntry(models.Model):
@@ -40,12 +40,12 @@ class LedgerEntry(models.Model):
 
     @property
     def kind(self) -> Event:
-        """The event as a member of the closed list; ValueError for a row that nothing here wrote."""
-        return Event(self.event)
+        """The event as a member of the closed list; KeyError for a row that nothing here wrote."""
+        return BY_VALUE[self.event]
 
 
 class LedgerNode(models.Model):
-    """The hash (hex) of the complete subtree that covers 2^level leaves from position · 2^level on; level ≥ 1."""
+    """The hash (hex) of the complete subtree that covers 2^level leaves from position · 2^level on; level 0: a leaf."""
 
     level = models.PositiveSmallIntegerField()
     position = models.BigIntegerField()
@@ -55,7 +55,7 @@ class LedgerNode(models.Model):
         default_permissions = ()
         constraints = [
             models.UniqueConstraint(fields=["level", "position"], name="ledger_node_once"),
-            models.CheckConstraint(condition=Q(level__gte=1, position__gte=0), name="ledger_node_in_tree"),
+            models.CheckConstraint(condition=Q(position__gte=0), name="ledger_node_in_tree"),
         ]
 
     def __str__(self) -> str:

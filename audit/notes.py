@@ -26,7 +26,7 @@ _KEY_ID_BYTES = 4
 _ROOT_BYTES = 32
 
 
-class InvalidNote(ValueError):
+class InvalidNote(ValueError):  # noqa: N818 - the name says what is wrong
     """A note, checkpoint or verifier key is malformed, or no signature by the wanted key holds."""
 
 

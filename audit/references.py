@@ -25,7 +25,7 @@ _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _FORBIDDEN = re.compile(r"[^\x21-\x7e]|[%?\\]|\.\.")
 
 
-class InvalidReference(ValueError):
+class InvalidReference(ValueError):  # noqa: N818 - the name says what is wrong
     """A text, or the parts given, make no well-formed reference."""
 
 
@@ -288,7 +288,8 @@ def parse_reference(text: str) -> KfmReference:
         if match := pattern.fullmatch(text):
             return make(*match.groups())
     raise InvalidReference(
-        f"{text!r:.120} is no kfm:// reference. Known: dataset, artifact, run, policy_decision, audit/entry, evidence, doc."
+        f"{text!r:.120} is no kfm:// reference. "
+        "Known: dataset, artifact, run, policy_decision, audit/entry, evidence, doc."
     )
 
 

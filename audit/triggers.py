@@ -93,7 +93,11 @@ class AppendOnly(Operation):
             schema_editor.execute(made, params=None)
 
     def database_backwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
+        self,
+        app_label: str,  # noqa: ARG002 - Django's signature
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: Any,  # noqa: ARG002 - Django's signature
+        to_state: Any,  # noqa: ARG002 - Django's signature
     ) -> None:
         vendor = schema_editor.connection.vendor
         suffix = f' ON "{self.table}"' if vendor == "postgresql" else ""

@@ -1,7 +1,8 @@
 """Lets tests empty append-only tables: Django's flush, and nothing else, runs with the triggers out of the way.
 
-``transaction=True`` tests end in ``manage.py flush`` (DELETE on SQLite, TRUNCATE on PostgreSQL), which the triggers of
-:mod:`audit.triggers` refuse, as they should. Call :func:`allow_flush` once for the session; the product has no such door.
+``transaction=True`` tests end in ``manage.py flush`` (DELETE on SQLite, TRUNCATE on PostgreSQL), which the triggers
+of :mod:`audit.triggers` refuse, as they should. Open :func:`allow_flush` once for the session; the product has no
+such door.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ def without_append_only(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """Takes every append-only trigger away and puts it back as it was, in one transaction."""
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         if connection.vendor == "sqlite":
-            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE %s", [f"{PREFIX}%"])
+            cursor.execute(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE %s", [f"{PREFIX}%"]
+            )
             found = cursor.fetchall()
             away = [f'DROP TRIGGER "{name}"' for name, _ in found]
             back = [sql for _, sql in found]

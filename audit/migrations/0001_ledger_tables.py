@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'default_permissions': (),
-                'constraints': [models.UniqueConstraint(fields=('level', 'position'), name='ledger_node_once'), models.CheckConstraint(condition=models.Q(('level__gte', 1), ('position__gte', 0)), name='ledger_node_in_tree')],
+                'constraints': [models.UniqueConstraint(fields=('level', 'position'), name='ledger_node_once'), models.CheckConstraint(condition=models.Q(('position__gte', 0)), name='ledger_node_in_tree')],
             },
         ),
     ]

@@ -1,0 +1,19 @@
+"""Who may read the ledger: members of a group that holds ``audit.read_ledger``, and nobody by another way.
+
+Decides that only; a superuser has no way round it (design §6: there is no admin bypass).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import Permission
+
+
+def may_read_ledger(user: Any) -> bool:
+    """Whether *user* is active and in a group with the permission ``audit.read_ledger``; ``is_superuser`` is ignored."""
+    if not user.is_authenticated or not user.is_active:
+        return False
+    return Permission.objects.filter(
+        content_type__app_label="audit", codename="read_ledger", group__user__pk=user.pk
+    ).exists()
