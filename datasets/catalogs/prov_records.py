@@ -1,0 +1,290 @@
+"""PROV records out of PROV-JSON, PROV-XML and PROV-O, in one shape that the constraints can judge.
+
+Decides whether the bytes are records at all (names, shapes, declared prefixes); never judges whether the records agree
+(prov_constraints does). XML is read with no DTD, no entities and nothing external. Serves clause D1.
+"""
+
+from __future__ import annotations
+
+import xml.parsers.expat  # every DOCTYPE is refused before an entity can be declared
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pyoxigraph as ox
+
+from audit.canonical import StrictJsonError, parse_strict
+from audit.findings import Finding
+from datasets.catalogs.namespaces import PROV
+from datasets.catalogs.rdf_reading import Triples
+from datasets.catalogs.triplet import Statements
+
+ELEMENTS: Final = ("entity", "activity", "agent")
+RELATIONS: Final[dict[str, tuple[str, ...]]] = {
+    "wasGeneratedBy": ("entity!", "activity", "time"),
+    "used": ("activity!", "entity", "time"),
+    "wasInformedBy": ("informed!", "informant!"),
+    "wasStartedBy": ("activity!", "trigger", "starter", "time"),
+    "wasEndedBy": ("activity!", "trigger", "ender", "time"),
+    "wasInvalidatedBy": ("entity!", "activity", "time"),
+    "wasDerivedFrom": ("generatedEntity!", "usedEntity!", "activity", "generation", "usage"),
+    "wasAttributedTo": ("entity!", "agent!"),
+    "wasAssociatedWith": ("activity!", "agent", "plan"),
+    "actedOnBehalfOf": ("delegate!", "responsible!", "activity"),
+    "wasInfluencedBy": ("influencee!", "influencer!"),
+    "specializationOf": ("specificEntity!", "generalEntity!"),
+    "alternateOf": ("alternate1!", "alternate2!"),
+    "mentionOf": ("specificEntity!", "generalEntity!", "bundle!"),
+    "hadMember": ("collection!", "entity!"),
+}
+"""PROV-DM §5: the formal arguments of each relation; ``!`` marks those that must be there."""
+_SUBTYPES: Final = {"plan": "entity", "collection": "entity", "emptyCollection": "entity", "person": "agent"}
+_SUBTYPES.update({"organization": "agent", "softwareAgent": "agent"})
+_XML_ROOT: Final = PROV + " document"
+
+
+class MalformedProvError(ValueError):
+    """The bytes are not PROV in the form they claim; ``where`` points at the place."""
+
+    def __init__(self, where: str, message: str) -> None:
+        super().__init__(message)
+        self.where = where
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One element or relation: ``kind`` (``entity``, ``used``, …), ``identifier`` or None, formal arguments by name."""
+
+    kind: str
+    identifier: str | None
+    arguments: Mapping[str, str]
+    where: str
+    types: frozenset[str] = field(default_factory=frozenset)
+
+
+def formal_names(kind: str) -> tuple[str, ...]:
+    """The formal argument names of a kind, without their marks."""
+    if kind in ELEMENTS:
+        return ("startTime", "endTime") if kind == "activity" else ()
+    return tuple(name.rstrip("!") for name in RELATIONS[kind])
+
+
+def records_from_json(raw: bytes) -> list[list[Record]]:
+    """One list of records a bundle, the document's own first (PROV-JSON, W3C submission). MalformedProvError."""
+    try:
+        document = parse_strict(raw)
+    except StrictJsonError as error:
+        raise MalformedProvError(error.where, str(error)) from error
+    if not isinstance(document, dict) or not document:
+        raise MalformedProvError("", "A PROV-JSON document is a JSON object that holds records.")
+    return list(_json_bundles(document, "", frozenset()))
+
+
+def _json_bundles(document: Mapping[str, Any], where: str, outer: frozenset[str]) -> Iterator[list[Record]]:
+    prefixes = document.get("prefix", {})
+    if not isinstance(prefixes, dict) or not all(isinstance(value, str) for value in prefixes.values()):
+        raise MalformedProvError(f"{where}/prefix", "prefix maps prefixes to namespaces.")
+    known = outer | frozenset(prefixes) | {"prov", "xsd"}
+    records: list[Record] = []
+    inner: list[list[Record]] = []
+    for kind, entries in document.items():
+        place = f"{where}/{kind}"
+        if kind == "prefix":
+            continue
+        if kind not in {*ELEMENTS, *RELATIONS, "bundle"}:
+            raise MalformedProvError(place, f"{kind!r:.80} is no kind of PROV record.")
+        if not isinstance(entries, dict):
+            raise MalformedProvError(place, f"{kind} maps identifiers to records.")
+        for name, body in entries.items():
+            _require_prefix(name, known, place)
+            if kind == "bundle":
+                if not isinstance(body, dict):
+                    raise MalformedProvError(f"{place}/{name}", "A bundle is an object of records.")
+                inner += _json_bundles(body, f"{place}/{name}", known)
+                continue
+            parts = body if isinstance(body, list) else [body]
+            records += [_json_record(kind, name, part, known, f"{place}/{name}") for part in parts]
+    yield records
+    yield from inner
+
+
+def _require_prefix(name: str, known: frozenset[str], where: str) -> None:
+    prefix, colon, _ = name.partition(":")
+    missing = colon and prefix not in known and prefix != "_"
+    if not name or missing or (not colon and "default" not in known):
+        raise MalformedProvError(where, f"{name!r:.80} uses a prefix that is not declared.")
+
+
+def _json_record(kind: str, name: str, body: object, known: frozenset[str], where: str) -> Record:
+    if not isinstance(body, dict):
+        raise MalformedProvError(where, "A record is an object of attributes.")
+    formal = formal_names(kind)
+    arguments: dict[str, str] = {}
+    types: set[str] = set()
+    for key, value in body.items():
+        _require_prefix(key, known, f"{where}/{key}")
+        for part in value if isinstance(value, list) else [value]:
+            text = _json_value(part, f"{where}/{key}")
+            short = key.removeprefix("prov:")
+            if key == "prov:type":
+                types.add(text)
+            elif key.startswith("prov:") and short in formal:
+                if not short.lower().endswith("time"):
+                    _require_prefix(text, known, f"{where}/{key}")
+                if arguments.setdefault(short, text) != text and kind != "hadMember":
+                    raise MalformedProvError(f"{where}/{key}", f"{key} is given twice.")
+    return Record(kind, None if name.startswith("_:") else name, arguments, where, frozenset(types))
+
+
+def _json_value(value: object, where: str) -> str:
+    if isinstance(value, dict):
+        if not isinstance(value.get("$"), (str, int, float, bool)) or set(value) - {"$", "type", "lang"}:
+            raise MalformedProvError(where, 'A typed value is {"$": value, "type": datatype}.')
+        return str(value["$"])
+    if isinstance(value, (str, int, float, bool)):
+        return str(value)
+    raise MalformedProvError(where, "An attribute's value is a text, a number, a boolean or a typed value.")
+
+
+@dataclass(slots=True)
+class _Node:
+    name: str
+    attributes: dict[str, str]
+    line: int
+    children: list[_Node] = field(default_factory=list)
+    text: str = ""
+
+
+def read_xml(raw: bytes) -> tuple[_Node, frozenset[str]]:
+    """The element tree and the declared prefixes. MalformedProvError for a DOCTYPE or for XML that is not well formed."""
+    parser = xml.parsers.expat.ParserCreate(namespace_separator=" ")
+    prefixes: set[str] = set()
+    top = _Node("", {}, 0)
+    stack = [top]
+
+    def refuse(*_: object) -> None:
+        raise MalformedProvError("line 1", "A DOCTYPE is refused: no DTD, no entities, nothing external.")
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        node = _Node(name, attributes, parser.CurrentLineNumber)
+        stack[-1].children.append(node)
+        stack.append(node)
+
+    def characters(text: str) -> None:
+        stack[-1].text += text
+
+    parser.StartDoctypeDeclHandler = refuse
+    parser.StartNamespaceDeclHandler = lambda prefix, _: prefixes.add(prefix or "default")
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda _: stack.pop() and None
+    parser.CharacterDataHandler = characters
+    try:
+        parser.Parse(raw, True)
+    except xml.parsers.expat.ExpatError as error:
+        raise MalformedProvError(f"line {error.lineno}", f"The XML is not well formed: {error}") from error
+    return top.children[0], frozenset(prefixes)
+
+
+def records_from_xml(raw: bytes) -> list[list[Record]]:
+    """One list of records a bundle, the document's own first (PROV-XML). MalformedProvError."""
+    root, prefixes = read_xml(raw)
+    if root.name != _XML_ROOT:
+        raise MalformedProvError("line 1", "The root element is not prov:document.")
+    return list(_xml_bundles(root, prefixes))
+
+
+def _xml_bundles(node: _Node, prefixes: frozenset[str]) -> Iterator[list[Record]]:
+    records: list[Record] = []
+    inner: list[list[Record]] = []
+    for child in node.children:
+        space, _, local = child.name.rpartition(" ")
+        kind = _SUBTYPES.get(local, local)
+        if space != PROV:
+            continue
+        if local == "bundleContent":
+            inner += _xml_bundles(child, prefixes)
+        elif kind in {*ELEMENTS, *RELATIONS}:
+            records.append(_xml_record(kind, child, prefixes))
+        elif local not in {"other", "label", "type", "location", "value", "role"}:
+            raise MalformedProvError(f"line {child.line}", f"prov:{local} is no kind of PROV record.")
+    yield records
+    yield from inner
+
+
+def _xml_record(kind: str, node: _Node, prefixes: frozenset[str]) -> Record:
+    where = f"line {node.line}"
+    identifier = node.attributes.get(f"{PROV} id")
+    arguments: dict[str, str] = {}
+    for child in node.children:
+        local = child.name.removeprefix(PROV + " ")
+        if local not in formal_names(kind):
+            continue
+        value = child.attributes.get(f"{PROV} ref") or child.text.strip()
+        if not local.lower().endswith("time"):
+            _require_prefix(value, prefixes, f"line {child.line}")
+        if arguments.setdefault(local, value) != value and kind != "hadMember":
+            raise MalformedProvError(f"line {child.line}", f"prov:{local} is given twice.")
+    if identifier is not None:
+        _require_prefix(identifier, prefixes, where)
+    types = frozenset(child.text.strip() for child in node.children if child.name == PROV + " type")
+    return Record(kind, identifier, arguments, where, types)
+
+
+_PLAIN: Final = {
+    "wasGeneratedBy": ("entity", "activity"),
+    "used": ("activity", "entity"),
+    "wasInformedBy": ("informed", "informant"),
+    "wasInvalidatedBy": ("entity", "activity"),
+    "wasDerivedFrom": ("generatedEntity", "usedEntity"),
+    "wasAttributedTo": ("entity", "agent"),
+    "wasAssociatedWith": ("activity", "agent"),
+    "actedOnBehalfOf": ("delegate", "responsible"),
+    "specializationOf": ("specificEntity", "generalEntity"),
+    "alternateOf": ("alternate1", "alternate2"),
+    "hadMember": ("collection", "entity"),
+}
+_QUALIFIED: Final[dict[str, tuple[str, str, dict[str, str]]]] = {
+    "qualifiedGeneration": ("wasGeneratedBy", "entity", {"activity": "activity", "atTime": "time"}),
+    "qualifiedUsage": ("used", "activity", {"entity": "entity", "atTime": "time"}),
+    "qualifiedInvalidation": ("wasInvalidatedBy", "entity", {"activity": "activity", "atTime": "time"}),
+    "qualifiedAssociation": ("wasAssociatedWith", "activity", {"agent": "agent", "hadPlan": "plan"}),
+}
+_CLASSES: Final = {
+    "Entity": "entity",
+    "Plan": "entity",
+    "Collection": "entity",
+    "Bundle": "entity",
+    "Activity": "activity",
+    "Agent": "agent",
+    "Person": "agent",
+    "Organization": "agent",
+    "SoftwareAgent": "agent",
+}
+
+
+def records_from_rdf(triples: Triples) -> list[Record]:
+    """The PROV-O statements of a graph as records (W3C PROV-O); a blank qualified influence has no identifier."""
+    graph = Statements(triples)
+    records = [
+        Record(kind, subject, {}, subject)
+        for name, kind in _CLASSES.items()
+        for subject in graph.instances(PROV + name)
+    ]
+    for name, argument in (("startedAtTime", "startTime"), ("endedAtTime", "endTime")):
+        for subject, value in graph.mentioned(PROV + name):
+            records.append(Record("activity", subject, {argument: value}, subject))
+    for name, (first, second) in _PLAIN.items():
+        for subject, target in graph.mentioned(PROV + name):
+            records.append(Record(name, None, {first: subject, second: target}, f"{subject} prov:{name}"))
+    blank = {str(term.value) for triple in triples for term in (triple.subject,) if isinstance(term, ox.BlankNode)}
+    for name, (kind, first, parts) in _QUALIFIED.items():
+        for subject, node in graph.mentioned(PROV + name):
+            found = {argument: graph.objects(node, PROV + part) for part, argument in parts.items()}
+            single = {argument: next(iter(values)) for argument, values in found.items() if len(values) == 1}
+            identifier = None if node in blank else node
+            records.append(Record(kind, identifier, {first: subject, **single}, f"{subject} prov:{name}"))
+    return records
+
+
+def malformed(error: MalformedProvError) -> Finding:
+    return Finding("prov_malformed", error.where, str(error), "Write the document in PROV-O, PROV-JSON or PROV-XML.")

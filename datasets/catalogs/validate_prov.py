@@ -1,0 +1,162 @@
+"""Whether a PROV document is valid: strict reading, PROV-CONSTRAINTS, and under profile ``kfm`` what design §7 requires.
+
+Decides clause D1 for PROV; never raises for bad bytes and never reaches the network. PROV-O (Turtle, JSON-LD, RDF/XML),
+PROV-JSON and PROV-XML are read; KFM's own bundle is PROV-O, so profile ``kfm`` refuses the other two forms.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Final, Literal
+
+import pyoxigraph as ox
+
+from audit.canonical import StrictJsonError, parse_strict
+from audit.findings import Finding
+from datasets.catalogs.namespaces import KFM, PROV
+from datasets.catalogs.prov_constraints import check_constraints
+from datasets.catalogs.prov_records import (
+    MalformedProvError,
+    malformed,
+    read_xml,
+    records_from_json,
+    records_from_rdf,
+    records_from_xml,
+)
+from datasets.catalogs.rdf_reading import RdfReading, Triples, read_rdf
+from datasets.catalogs.triplet import Statements
+
+Media = Literal["turtle", "ntriples", "jsonld", "rdfxml", "provjson", "provxml"]
+_XML: Final = re.compile(rb"<(\?|!DOCTYPE|!--|[A-Za-z_][\w.-]*(:[A-Za-z_][\w.-]*)?[\s/>])")
+_RDF_ROOT: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns# RDF"
+_REBUILD: Final = "Rebuild the catalog from the facts."
+
+
+def validate_prov(
+    raw: bytes,
+    *,
+    profile: Literal["core", "kfm"],
+    media: Media | None = None,
+    contexts: Mapping[str, bytes] | None = None,
+) -> list[Finding]:
+    """Findings about one PROV document; [] is valid. ``media`` None looks at the bytes."""
+    media = media or detect_prov_media(raw)
+    if media in {"provjson", "provxml"}:
+        return _records_form(raw, media, profile)
+    reading = _rdf_xml(raw) if media == "rdfxml" else read_rdf(raw, media, contexts)
+    if reading.triples is None:
+        return list(reading.findings)
+    findings = [found for found in reading.findings if profile == "kfm" or found.code != "undeclared_prefix"]
+    if not any(PROV in str(triple) for triple in reading.triples):
+        findings.append(Finding("no_provenance", "", "The document says nothing in PROV's terms.", _REBUILD, "missing"))
+        return findings
+    findings += check_constraints(records_from_rdf(reading.triples))
+    if profile == "kfm":
+        findings += _kfm_findings(reading.triples)
+    return findings
+
+
+def detect_prov_media(raw: bytes) -> Media:
+    """The form that the bytes appear to be in; a JSON object with ``@`` keys is JSON-LD, any other is PROV-JSON."""
+    head = raw.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if _XML.match(head):
+        return "rdfxml" if b"http://www.w3.org/1999/02/22-rdf-syntax-ns#" in head and b":RDF" in head else "provxml"
+    if head[:1] not in {b"{", b"["}:
+        return "turtle"
+    try:
+        document = parse_strict(raw)
+    except StrictJsonError:
+        return "provjson"
+    parts = document if isinstance(document, list) else [document]
+    linked = any(isinstance(part, dict) and any(key.startswith("@") for key in part) for part in parts)
+    return "jsonld" if linked else "provjson"
+
+
+def _records_form(raw: bytes, media: str, profile: str) -> list[Finding]:
+    try:
+        bundles = records_from_json(raw) if media == "provjson" else records_from_xml(raw)
+    except MalformedProvError as error:
+        return [malformed(error)]
+    findings = [found for records in bundles for found in check_constraints(records)]
+    if not any(bundles):
+        findings.append(Finding("no_provenance", "", "The document holds no record.", _REBUILD, "missing"))
+    if profile == "kfm":
+        findings.append(
+            Finding("kfm_prov_form", "", "KFM's provenance bundle is PROV-O in JSON-LD or Turtle.", _REBUILD)
+        )
+    return findings
+
+
+def _rdf_xml(raw: bytes) -> RdfReading:
+    try:
+        read_xml(raw)
+        triples = tuple(quad.triple for quad in ox.parse(raw, format=ox.RdfFormat.RDF_XML, base_iri="kfm://base/"))
+    except MalformedProvError as error:
+        return RdfReading(None, (malformed(error),))
+    except (SyntaxError, ValueError) as error:
+        return RdfReading(None, (Finding("rdf_syntax", "", f"Not valid RDF/XML: {error}"[:500], "Mend the syntax."),))
+    return RdfReading(triples, ())
+
+
+def _missing(code: str, where: str, message: str) -> Finding:
+    return Finding(code, where, message, _REBUILD, "missing")
+
+
+def _kfm_findings(triples: Triples) -> Iterator[Finding]:
+    graph = Statements(triples)
+    activities, agents = graph.instances(PROV + "Activity"), graph.instances(PROV + "Agent")
+    if not activities:
+        yield _missing("prov_activity_missing", "", "The bundle has no prov:Activity.")
+    if not graph.instances(PROV + "Entity"):
+        yield _missing("prov_entity_missing", "", "The bundle has no prov:Entity.")
+    if not agents:
+        yield _missing("prov_agent_missing", "", "The bundle has no prov:Agent.")
+    if not list(graph.mentioned(KFM + "approval_role")):
+        yield _missing("prov_approval_role_missing", "", "The bundle has no agent for a role that must approve.")
+    for name in ("dataset_id", "dataset_version_id", "policy_label"):
+        if len(list(graph.mentioned(KFM + name))) != 1:
+            yield _missing("prov_field_missing", f"kfm:{name}", f"The bundle must say kfm:{name} exactly once.")
+    for activity in sorted(activities):
+        yield from _kfm_activity(graph, activity, agents)
+    if not any(target in activities for _, target in graph.mentioned(PROV + "wasGeneratedBy")):
+        yield _missing("prov_generation_missing", "", "No entity of the bundle was generated by one of its activities.")
+
+
+def _kfm_activity(graph: Statements, activity: str, agents: set[str]) -> Iterator[Finding]:
+    if not graph.objects(activity, PROV + "wasAssociatedWith") & agents:
+        yield _missing("prov_agent_missing", activity, "The activity is associated with no agent.")
+    needed = [
+        PROV + "startedAtTime",
+        PROV + "endedAtTime",
+        KFM + "operation",
+        KFM + "policy_decision",
+        KFM + "environment",
+    ]
+    for predicate in needed:
+        if len(graph.objects(activity, predicate)) != 1:
+            name = predicate.rsplit("#", 1)[-1]
+            yield _missing("prov_activity_field_missing", activity, f"The activity must say {name} exactly once.")
+    for node in graph.objects(activity, KFM + "environment"):
+        for name in ("container_digest", "git_commit"):
+            if not graph.objects(node, KFM + name):
+                yield _missing("prov_environment_missing", node, f"The environment has no kfm:{name}.")
+    if graph.objects(activity, KFM + "operation") != {"catalog"} and not graph.objects(
+        activity, KFM + "receipt_digest"
+    ):
+        yield _missing("prov_receipt_missing", activity, "The activity has no kfm:receipt_digest.")
+    times = [graph.objects(activity, PROV + name) for name in ("startedAtTime", "endedAtTime")]
+    if all(len(values) == 1 for values in times):
+        yield from _order(activity, times[0].pop(), times[1].pop())
+
+
+def _order(activity: str, start: str, end: str) -> Iterator[Finding]:
+    try:
+        moments = [datetime.fromisoformat(value) for value in (start, end)]
+    except ValueError:
+        return  # an ill-typed time is a finding of the strict reading already
+    if any(moment.tzinfo is None for moment in moments):
+        yield Finding("prov_time_without_zone", activity, "An activity's times must name their offset.", _REBUILD)
+    elif moments[0] > moments[1]:
+        yield Finding("prov_activity_ends_first", activity, "The activity ends before it starts.", _REBUILD)
