@@ -1,7 +1,8 @@
 """Applies obligations to a GeoParquet file, in streams, and writes a new one (C2: planned -> applied).
 
-Decides how data are made coarser; never whether it was enough: ``verify`` does, sharing no code with this. Never random,
-never in place; what it can't do with certainty it refuses, and then there is no output. Geometry: fixed grid in EPSG:5070,
+Decides how data are made coarser; never whether it was enough: ``verify`` does, sharing no code.
+Never random, never in place; what it can't do with certainty it refuses, without any output. Geometry: fixed
+grid in EPSG:5070,
 cells ``[i*s, (i+1)*s)``; every geometry becomes the point at the centre of the cell of its centroid, since a simplified
 outline can still give a place away. Counts are suppressed over those cells.
 """
@@ -150,9 +151,9 @@ def _refuse_side_channel(field: pa.Field, plan: _Plan) -> None:
         raise ObligationNotApplicable(f"Column {field.name} may give the exact place away: remove it as well.")
     if plan.resolution is not None and (pa.types.is_nested(kind) or pa.types.is_time(kind)):
         raise ObligationNotApplicable(f"Times inside column {field.name} can't be made coarser: remove it as well.")
-    if plan.removed and (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_map(kind)):
-        if pa.types.is_nested(kind.value_type if not pa.types.is_map(kind) else kind):
-            raise ObligationNotApplicable(f"Fields inside the list {field.name} can't be removed: remove it whole.")
+    listed = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_map(kind)
+    if plan.removed and listed and pa.types.is_nested(kind.value_type if not pa.types.is_map(kind) else kind):
+        raise ObligationNotApplicable(f"Fields inside the list {field.name} can't be removed: remove it whole.")
 
 
 def _count_cells(parquet: pq.ParquetFile, primary: str, plan: _Plan) -> tuple[set[Any] | None, int]:
@@ -165,7 +166,7 @@ def _count_cells(parquet: pq.ParquetFile, primary: str, plan: _Plan) -> tuple[se
     return kept, len(counts) - len(kept)
 
 
-def _write(
+def _write(  # noqa: PLR0913, PLR0917 - one pass needs all that the plan found
     parquet: pq.ParquetFile,
     partial: Path,
     names: list[str],

@@ -16,7 +16,7 @@ import pyproj
 import shapely
 
 GRID_CRS = "EPSG:5070"
-#: EPSG:5070's own geographic base. WGS 84 is taken as NAD 83 with a null shift (EPSG:1188), so the grid is the same everywhere.
+#: EPSG:5070's own geographic base. WGS 84 is taken as NAD 83 with a null shift (EPSG:1188), so there is one grid.
 _GRID_BASE = "EPSG:4269"
 _WIDTH = {"day": 10, "month": 7, "year": 4}
 _ISO_START = re.compile(r"\d{4}-\d{2}(-\d{2}([T ].*)?)?")
@@ -42,9 +42,7 @@ def cell_indices(wkb: list[bytes | None], cell_size: float) -> list[tuple[int, i
         return found
     x, y = _transformer(inverse=False).transform(shapely.get_x(centres[present]), shapely.get_y(centres[present]))
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise ObligationNotApplicable(
-            "A geometry lies where the grid is not defined. Remove it, or publish metadata only."
-        )
+        raise ObligationNotApplicable("A geometry lies where the grid is not defined. Remove it.")
     cells = np.floor(np.stack([x, y]) / cell_size).astype(np.int64).T
     for index, cell in zip(np.flatnonzero(present), cells, strict=True):
         found[int(index)] = (int(cell[0]), int(cell[1]))

@@ -1,7 +1,8 @@
 """Verifies obligations on the bytes that came out (C2: applied -> verified), sharing no code with what applied them.
 
-Decides whether each obligation shows in the output; never mends it, never trusts a log. A kind it does not know, or bytes it
-can't read, is ``kind="error"``: not checked is not fine. Grid: EPSG:5070 metres, WGS 84 taken as NAD 83; the cell size
+Decides whether each obligation shows in the output; never mends it, never trusts a log. A kind it does not know,
+or bytes it can't read, is ``kind="error"``: not checked is not fine. Grid: EPSG:5070 metres, WGS 84 taken as
+NAD 83; the cell size
 the file declares (``kfm:generalization``) must be at least the one owed, and every coordinate must lie on its centres.
 """
 
@@ -43,7 +44,9 @@ def verify_obligations(
     return [finding for item in obligations for finding in _verify_one(path, item, documents)]
 
 
-def _verify_one(path: Path | None, item: Obligation, documents: Mapping[str, bytes]) -> list[Finding]:
+def _verify_one(  # noqa: PLR0911 - one return per kind
+    path: Path | None, item: Obligation, documents: Mapping[str, bytes]
+) -> list[Finding]:
     kind = str(item.kind)
     if kind == "metadata_only":
         return [] if path is None else [_found("bytes_published", "Bytes go out although only metadata may.")]

@@ -1,4 +1,5 @@
 """Who may do what with which version: words, Rego policies and the engine that asks them.
 
-Decides allow or deny from values it is given (C1, C2; design §6); never fetches anything, knows no Django, no clock, no rows.
+Decides allow or deny from values it is given (C1, C2; design §6); never fetches anything, knows no Django, no
+clock, no rows.
 """

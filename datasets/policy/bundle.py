@@ -1,6 +1,7 @@
 """The Rego policies as one compiled bundle per thread, and the digest that names them.
 
-Decides nothing: compiles, asks, and hands back what the engine said. Reads only the ``.rego`` files that ship beside it.
+Decides nothing: compiles, asks, and hands back what the engine said. Reads only the ``.rego`` files that ship
+beside it.
 Rego interpreters are not shared between threads; each thread compiles its own (about 10 ms, once).
 """
 

@@ -56,8 +56,10 @@ class _Answer:
 def decide(
     request: PolicyRequest, *, labels: Mapping[str, LabelFacts], decision_id: str, evaluated_at: str
 ) -> PolicyDecision:
-    """The decision on ``request``. ``decision_id``: the part after ``kfm://policy_decision/`` (a full reference is kept);
-    ``evaluated_at``: RFC 3339 UTC. Never raises for a bad request or a failing engine: that is a denial."""
+    """The decision on ``request``. ``decision_id``: the part after ``kfm://policy_decision/`` (a full
+    reference is kept);
+    ``evaluated_at``: RFC 3339 UTC. Never raises for a bad request or a failing engine: that is a denial.
+    """
     answer = _answer(request, labels, evaluated_at)
     reference = decision_id if decision_id.startswith(DECISION_PREFIX) else f"{DECISION_PREFIX}{decision_id}"
     return PolicyDecision(
@@ -191,7 +193,8 @@ def _read_answer(document: Mapping[str, Any], required: tuple[Obligation, ...]) 
 @dataclass(frozen=True, slots=True)
 class Replay:
     """``same``: the stored answer came out again; ``differs``: another answer under the same bundle;
-    ``bundle_differs``: policies or label facts changed, so the answer proves nothing; ``unreadable``: no decision."""
+    ``bundle_differs``: policies or label facts changed, so the answer proves nothing; ``unreadable``: no decision.
+    """
 
     verdict: Literal["same", "differs", "bundle_differs", "unreadable"]
     decision: PolicyDecision | None

@@ -1,6 +1,7 @@
 """The seven built-in policy labels as values: who reads them, who signs, what they oblige, how tight they are.
 
-Decides only whether one label is tighter than another (C1, design §6). Labels are also rows that admins manage; these are
+Decides only whether one label is tighter than another (C1, design §6). Labels are also rows that admins
+manage; these are
 the seed, and no row of a built-in name may be looser than its seed. A label's readers here are those of *published*
 versions; standings, grants and proposals are the policies' business.
 """
@@ -155,7 +156,8 @@ OUTER_CIRCLE: frozenset[str] = frozenset(
 def is_tightening(old: LabelFacts, new: LabelFacts) -> bool:
     """True when ``new`` ranks strictly tighter and lets nobody of the outer circle in who was out.
 
-    Going from ``restricted`` to ``quarantine`` is a tightening although reviewers see the latter: they must, to triage it.
+    Going from ``restricted`` to ``quarantine`` is a tightening although reviewers see the latter: they must,
+    to triage it.
     """
     added = (set(new.readers) - set(old.readers)) & OUTER_CIRCLE
     return new.tightness > old.tightness and not added and not (new.releasable and not old.releasable)

@@ -1,6 +1,7 @@
 """The closed list of obligations, their parameters, and when one is at least as strong as another.
 
-Decides whether an obligation is well formed (C2, design §6); never applies or verifies one. An unknown kind or an unknown,
+Decides whether an obligation is well formed (C2, design §6); never applies or verifies one. An unknown kind or
+an unknown,
 missing or ill-typed parameter is refused: no default stands in for it.
 """
 

@@ -1,7 +1,8 @@
 """What a principal may read, as a table: the policies asked once for every combination that a list can hold.
 
 Decides nothing of its own: every cell is an answer of :func:`datasets.policy.engine.decide`, so a list filtered by the
-table shows exactly what single decisions would allow (design §6: the decision point is asked before any data is fetched).
+table shows exactly what single decisions would allow (design §6: the decision point is asked before any data
+is fetched).
 Cells assume ``has_bytes`` and no obligation beyond the label's; a caller that lists downloads filters those two itself.
 """
 
@@ -34,7 +35,8 @@ class Cell(NamedTuple):
 def allowed_matrix(roles: frozenset[str], action: str, labels: Mapping[str, LabelFacts]) -> Mapping[Cell, bool]:
     """Cell to allowed, for every label x standing x proposer x grant. Cached per roles, action and label facts.
 
-    For datasets on which the principal holds a role grant, call again with that role added. Raises ``ValueError`` for an
+    For datasets on which the principal holds a role grant, call again with that role added. Raises
+    ``ValueError`` for an
     action that does not read a version.
     """
     if action not in READING_ACTIONS:

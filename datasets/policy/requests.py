@@ -25,6 +25,7 @@ class Action(StrEnum):
     RESOLVE_EVIDENCE = "resolve_evidence"  # an EvidenceRef into a bundle
     READ_TOMBSTONE = "read_tombstone"  # what remains of a withdrawn or superseded version
     ASSIGN_LABEL = "assign_label"  # label, current_label -> may it become the version's label
+    ASSESS = "assess"  # before sign-off: would this label, these bytes and applied obligations be releasable
     PUBLISH = "publish"  # may this version go out under this label, with these bytes and applied obligations
     REGISTER = "register"  # a new dataset and its spec
     UPLOAD = "upload"  # bytes into RAW
@@ -57,7 +58,8 @@ class ResourceFacts:
     """Facts about the version asked for. ``None`` means unknown, never "no".
 
     ``embargo_until``: an RFC 3339 UTC date or instant, or None for no embargo; ``grants``: grants that this principal
-    holds on the dataset; ``obligations``: documents required by the spec beyond the label's own; ``applied_obligations``:
+    holds on the dataset; ``obligations``: documents required by the spec beyond the label's own;
+    ``applied_obligations``:
     those applied *and verified*; ``current_label``: for ``assign_label``, the label it has now.
     """
 
@@ -91,7 +93,8 @@ class ResourceFacts:
 
 @dataclass(frozen=True, slots=True)
 class PolicyRequest:
-    """``roles``: every role held, globally and on this dataset; ``role``: the one acted in, which must be among them."""
+    """``roles``: every role held, globally and on this dataset; ``role``: the one acted in, which must be
+    among them."""
 
     principal_ref: str
     roles: frozenset[str]
