@@ -47,7 +47,8 @@ class GeoParquetWriter:
         if geometry is not None:
             fields.append(pa.field(geometry, pa.binary()))
         self._schema = pa.schema(fields)
-        self._writer = pq.ParquetWriter(target, self._schema, compression="zstd", version="2.6", write_statistics=True)
+        # Without the stored Arrow schema, readers see the footer's metadata, "geo" included, as the schema's.
+        self._writer = pq.ParquetWriter(target, self._schema, compression="zstd", version="2.6", store_schema=False)
         self._types: set[str] = set()
         self._bounds: list[float] = []
 

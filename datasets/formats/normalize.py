@@ -138,6 +138,9 @@ def _judge(survey: _Survey) -> None:
     if survey.rejected["outside_lon_lat"] * 2 > survey.rows_read:
         message = "Most coordinates are outside longitude -180 to 180 and latitude -90 to 90: probably projected."
         raise UnreadableSource("probably_projected", "coordinates", message, "Reproject it to EPSG:4326 before ingest.")
+    if survey.rejected["ragged_row"] * 2 > survey.rows_read:
+        message = "Most rows have another number of cells than the header: this is not a table."
+        raise UnreadableSource("not_a_table", "rows", message, "Give a CSV whose rows all have the header's columns.")
     if survey.rejected.total() == survey.rows_read:
         code, count = min(survey.rejected.items(), key=lambda item: (-item[1], item[0]))
         message = f"None of the {survey.rows_read} records can be kept; {count} were refused as {code}."
