@@ -23,6 +23,8 @@ from kfm_console.templatetags import layout
 
 register = template.Library()
 
+ABSENT = "–"  # noqa: RUF001 (an en dash is how a table says that there is no value)
+
 _UNITS = (("y", 31_557_600), ("mo", 2_629_800), ("d", 86_400), ("h", 3_600), ("min", 60))
 _DIGEST_SHOWN = 8  # look.md: the first eight hex digits
 _MIDDLE = 28  # a longer identifier is truncated in the middle
@@ -54,7 +56,7 @@ def when(value: object) -> str | SafeString:
     """``<time>`` with relative words, the full UTC on hover; text that is no time is shown as it is, None as a dash."""
     moment = _moment(value)
     if moment is None:
-        return str(value) if value else "–"
+        return str(value) if value else ABSENT
     utc = moment.astimezone(UTC)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
@@ -68,7 +70,7 @@ def when(value: object) -> str | SafeString:
 def duration(value: object) -> str:
     """Seconds or a timedelta in words: ``1 h 5 min``, ``42 s``; at most two units; a dash for None."""
     if value is None or value == "":
-        return "–"
+        return ABSENT
     seconds = value.total_seconds() if isinstance(value, timedelta) else float(str(value))
     if seconds < 1:
         return f"{round(seconds * 1000)} ms"
@@ -84,7 +86,7 @@ def duration(value: object) -> str:
 def size_in_words(value: object) -> str:
     """A count of bytes in decimal units: ``1.2 MB``; a dash for None."""
     if value is None or value == "":
-        return "–"
+        return ABSENT
     size = float(str(value))
     if size < 1000:  # noqa: PLR2004 (the step between decimal units)
         return f"{int(size)} B"
@@ -101,14 +103,14 @@ def short_digest(value: object) -> str:
     text = str(value or "")
     algorithm, colon, hexadecimal = text.rpartition(":")
     if len(hexadecimal) <= _DIGEST_SHOWN:
-        return text or "–"
+        return text or ABSENT
     return f"{algorithm}{colon}{hexadecimal[:_DIGEST_SHOWN]}…"
 
 
 @register.filter
 def middle(value: object, length: int = _MIDDLE) -> str:
     """An identifier cut in the middle to ``length`` characters, its head and tail kept."""
-    text = str(value if value is not None else "–")
+    text = str(value if value is not None else ABSENT)
     if len(text) <= length:
         return text
     tail = length // 3

@@ -7,6 +7,7 @@ Keeps design §2 (the truth path, QUARANTINE as a siding below WORK) and look.md
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 STATION_STATES = {"passed": "passed", "here": "here now", "ahead": "not reached", "struck": "struck out"}
@@ -22,17 +23,30 @@ TILE_SHAPES = {"pass": "●", "block": "▲", "quarantine": "◆", "not_run": "�
 
 # Chips: the tone of every standing, label, verdict and decision word that the pages show.
 TONES = {
-    **dict.fromkeys(("pass", "published", "verified", "signed", "approved", "allow", "succeeded", "done", "active"), "pass"),
-    **dict.fromkeys(("block", "violated", "denied", "deny", "withdrawn", "failed", "fail", "invalid", "overdue"), "block"),
     **dict.fromkeys(
-        ("quarantine", "missing", "pending", "expiring", "due", "embargoed", "restricted_sensitive_location", "restricted"),
+        ("pass", "published", "verified", "signed", "approved", "allow", "succeeded", "done", "active"), "pass"
+    ),
+    **dict.fromkeys(
+        ("block", "violated", "denied", "deny", "withdrawn", "failed", "fail", "invalid", "overdue"), "block"
+    ),
+    **dict.fromkeys(
+        (
+            "quarantine",
+            "missing",
+            "pending",
+            "expiring",
+            "due",
+            "embargoed",
+            "restricted_sensitive_location",
+            "restricted",
+        ),
         "quarantine",
     ),
     **dict.fromkeys(("waived", "error", "internal"), "waived"),
     **dict.fromkeys(("public", "public_generalized", "running", "proposed", "catalog", "processed"), "accent"),
 }
 
-_LEFT, _RIGHT = 1.0, 99.0  # percent of the width: the first and last station's centre
+_LEFT, _RIGHT = 0.0, 100.0  # percent of the width: the first and last station's centre
 _TOP, _STEP = 20, 60  # pixels: first station and distance between stations of the upright rail
 
 
@@ -89,7 +103,7 @@ def _between(before: str, after: str) -> str:
 
 
 def rail_layout(rail: Mapping[str, Any]) -> dict[str, Any]:
-    """Stations with ``x`` (percent, lying rail) and ``y`` (pixels, upright rail), the stretches between them, the siding.
+    """Stations with ``x`` (percent, lying rail) and ``y`` (pixels, upright rail), their stretches, the siding.
 
     ``rail``: ``{"stations": [station…], "siding": station | None}``; a station is ``{"name", "label", "count", "age",
     "href", "state", "at", "by"}``, all but ``name`` optional. Raises ``KeyError`` when a station has no name.
@@ -112,7 +126,7 @@ def rail_layout(rail: Mapping[str, Any]) -> dict[str, Any]:
         y += _STEP
     stretches = [
         {"x1": a["x"], "x2": b["x"], "y1": a["y"], "y2": b["y"], "state": _between(a["state"], b["state"])}
-        for a, b in zip(stations, stations[1:], strict=False)
+        for a, b in pairwise(stations)
     ]
     return {
         "stations": stations,

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, T201 (a table of made-up facts reads better in long rows; this is a script that reports)
 """A kitchen sink to look at: every component with made-up facts, served under the console's own CSP, photographed by Chromium.
 
 Run: .venv/bin/python -m tests.look.sketch [folder]. Never collected by pytest; nothing here is shipped.
@@ -116,7 +117,9 @@ def photograph(base: str, folder: Path) -> None:
         for size, (width, height) in SIZES.items():
             for scheme in ("light", "dark"):
                 page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-                page.on("console", lambda m, s=size: print(s, m.type, m.text) if m.type in {"error", "warning"} else None)
+                page.on(
+                    "console", lambda m, s=size: print(s, m.type, m.text) if m.type in {"error", "warning"} else None
+                )
                 page.on("pageerror", lambda e: print("PAGE ERROR", e))
                 for name, path in (("home", "/"), ("version", "/version/"), ("login", "/login/"), ("form", "/form/")):
                     page.goto(base + path)
@@ -130,6 +133,7 @@ def photograph(base: str, folder: Path) -> None:
                 page.locator(".drawer-link:visible").first.click(timeout=4000)
                 page.locator("#drawer-panel[open] h2").wait_for()
                 print("drawer address:", page.url)
+                page.wait_for_timeout(250)
                 page.screenshot(path=folder / f"drawer-{size}-{scheme}.png")
                 page.keyboard.press("Escape")
                 print("focus back on:", page.evaluate("() => document.activeElement.className"), page.url)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, T201 (a table of made-up facts reads better in long rows; this is a script that reports)
 """Addresses of the sketch (tests/look/sketch.py) only."""
 
 from __future__ import annotations
@@ -43,19 +44,29 @@ def login(request):
         {"username": "steward", "password": "demo-steward-2026", "role": "Steward", "meaning": "owns datasets, signs promotions, withdraws"},
         {"username": "reviewer", "password": "demo-reviewer-2026", "role": "Reviewer", "meaning": "triages quarantine, signs as the second pair of eyes"},
     ]  # fmt: skip
-    form = AuthenticationForm(request, data={"username": "x", "password": ""}) if "wrong" in request.GET else AuthenticationForm()
+    form = (
+        AuthenticationForm(request, data={"username": "x", "password": ""})
+        if "wrong" in request.GET
+        else AuthenticationForm()
+    )
     return render(request, "registration/login.html", {"form": form, "demo_accounts": accounts})
 
 
 def form(request):
-    return render(request, "sketch_form.html", {"form": Proposal({"slug": "Not A Slug", "reason": ""}), "user": Steward()})
+    return render(
+        request, "sketch_form.html", {"form": Proposal({"slug": "Not A Slug", "reason": ""}), "user": Steward()}
+    )
 
 
 def counties(_request):
     def box(name, west, east):
         return {"type": "Feature", "properties": {"name": name, "events": 12}, "geometry": {"type": "Polygon", "coordinates": [[[west, 37], [east, 37], [east, 40], [west, 40], [west, 37]]]}}  # fmt: skip
 
-    point = {"type": "Feature", "properties": {"name": "station"}, "geometry": {"type": "Point", "coordinates": [-98, 38.5]}}
+    point = {
+        "type": "Feature",
+        "properties": {"name": "station"},
+        "geometry": {"type": "Point", "coordinates": [-98, 38.5]},
+    }
     return JsonResponse({"type": "FeatureCollection", "features": [box("West", -102, -100), box("Middle", -99.5, -97), box("East", -96.8, -94.7), point]})  # fmt: skip
 
 
