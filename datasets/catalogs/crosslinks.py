@@ -44,7 +44,8 @@ def check_crosslinks(
 ) -> list[Finding]:
     """Findings of clause D2; [] when all holds.
 
-    ``receipts``: run_id (``kfm://run/…``) to the receipt's stored bytes; ``artifacts``: ``sha256:<hex>`` to what is stored.
+    ``receipts``: run_id (``kfm://run/…``) to the receipt's stored bytes;
+    ``artifacts``: ``sha256:<hex>`` to what is stored.
     """
     triplet, findings = read_triplet(documents)
     read = {}
@@ -60,6 +61,7 @@ def check_crosslinks(
         findings.append(_broken("dataset_count", "dcat", "The DCAT record does not describe exactly one dataset."))
     findings += _same_facts(triplet)
     findings += _distributions(triplet, artifacts)
+    findings += _dcat_activities(triplet)
     findings += _stac_links(triplet, read)
     findings += _assets(triplet, artifacts)
     findings += _provenance(triplet, artifacts)
@@ -133,6 +135,9 @@ def _distributions(triplet: Triplet, artifacts: Mapping[str, StoredArtifact]) ->
     for digest, stored in sorted(artifacts.items()):
         if stored.role == "data" and digest not in covered:
             yield _broken("artifact_undistributed", digest, "A data artifact has no DCAT distribution.", "missing")
+
+
+def _dcat_activities(triplet: Triplet) -> Iterator[Finding]:
     named = triplet.dcat.objects(triplet.dataset, PROV + "wasGeneratedBy")
     if not named:
         yield _broken(

@@ -25,7 +25,7 @@ from datasets.catalogs.triplet import TripletDocuments, mapping, read_triplet
 
 @dataclass(frozen=True, slots=True)
 class EvidenceTarget:
-    """What a reference leads to; ``iri`` names it in the documents, ``digest`` is ``sha256:<hex>`` where it has bytes."""
+    """What a reference leads to: ``iri`` in the documents, ``digest`` (``sha256:<hex>``) where it has bytes."""
 
     kind: Literal["dataset", "distribution", "item", "asset", "run", "document"]
     iri: str
@@ -36,7 +36,7 @@ EvidenceIndex = Mapping[str, EvidenceTarget]
 
 
 def evidence_refs(documents: TripletDocuments) -> list[str]:
-    """Every ``kfm:evidence`` text in the four documents, sorted, each once. [] when a document can't be read (D2 says so)."""
+    """Every ``kfm:evidence`` text in the documents, sorted, each once; [] when one can't be read (D2 says so)."""
     triplet, _ = read_triplet(documents)
     if triplet is None:
         return []
@@ -48,7 +48,7 @@ def evidence_refs(documents: TripletDocuments) -> list[str]:
 
 
 def build_index(documents: TripletDocuments, digests: frozenset[str] = frozenset()) -> dict[str, EvidenceTarget]:
-    """Exact reference to target, for all that the documents describe; ``digests`` are of stored documents (``doc://``)."""
+    """Exact reference to target, for all that the documents describe; ``digests``: stored documents (``doc://``)."""
     triplet, _ = read_triplet(documents)
     if triplet is None:
         return {}
@@ -76,7 +76,7 @@ def build_index(documents: TripletDocuments, digests: frozenset[str] = frozenset
 def resolve_exact(ref: str, index: EvidenceIndex) -> EvidenceTarget | None:
     """The target that ``ref`` names exactly, or None; None as well for a text that is no EvidenceRef.
 
-    A ``doc://`` reference resolves when the index holds the whole document (its page and span are read later, from bytes).
+    A ``doc://`` reference resolves when the index holds the whole document; page and span are read later, from bytes.
     An abbreviated ``prov://run/…`` names the same run as ``prov://kfm://run/…`` (audit.references decides that).
     """
     try:

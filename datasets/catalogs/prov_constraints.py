@@ -73,15 +73,24 @@ def _same(name: str, first: str, second: str) -> bool:
     return (moments[0].tzinfo is None) == (moments[1].tzinfo is None) and moments[0] == moments[1]
 
 
+def _is_none(name: str, record: Record) -> bool:
+    """Whether an argument that is not given stands for "none"; a derivation that names its activity leaves it open."""
+    if record.kind == "wasDerivedFrom" and name != "activity" and record.arguments.get("activity"):
+        return False
+    return name in _PLACEHOLDERS.get(record.kind, ())
+
+
 def _unify(one: Record, other: Record) -> tuple[Record, list[str]]:
     """One record of two that must be the same, and the names of the arguments that can't be made equal."""
     clashes = []
     arguments = dict(one.arguments)
     for name in formal_names(one.kind):
         first, second = one.arguments.get(name), other.arguments.get(name)
-        if (first and second and not _same(name, first, second)) or (
-            (first or second) and not (first and second) and name in _PLACEHOLDERS.get(one.kind, ())
-        ):
+        if first and second:
+            differ = not _same(name, first, second)
+        else:
+            differ = bool(first or second) and _is_none(name, other if first else one)
+        if differ:
             clashes.append(name)
         elif second:
             arguments[name] = second

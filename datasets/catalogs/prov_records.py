@@ -156,7 +156,7 @@ class _Node:
 
 
 def read_xml(raw: bytes) -> tuple[_Node, frozenset[str]]:
-    """The element tree and the declared prefixes. MalformedProvError for a DOCTYPE or for XML that is not well formed."""
+    """The element tree and the declared prefixes. MalformedProvError for a DOCTYPE or ill-formed XML."""
     parser = xml.parsers.expat.ParserCreate(namespace_separator=" ")
     prefixes: set[str] = set()
     top = _Node("", {}, 0)
@@ -201,7 +201,7 @@ def _xml_bundles(node: _Node, prefixes: frozenset[str]) -> Iterator[list[Record]
         kind = _SUBTYPES.get(local, local)
         if space != PROV:
             continue
-        if local == "bundleContent":
+        if local == "bundleContent" or (local == "bundle" and child.children):
             inner += _xml_bundles(child, prefixes)
         elif kind in {*ELEMENTS, *RELATIONS}:
             records.append(_xml_record(kind, child, prefixes))

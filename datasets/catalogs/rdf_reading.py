@@ -25,7 +25,6 @@ _SCHEMES: Final = frozenset(
         "http",
         "https",
         "urn",
-        "kfm",
         "mailto",
         "tel",
         "ftp",

@@ -1,4 +1,4 @@
-"""Whether a PROV document is valid: strict reading, PROV-CONSTRAINTS, and under profile ``kfm`` what design §7 requires.
+"""Whether a PROV document is valid: strict reading, PROV-CONSTRAINTS, and under ``kfm`` what design §7 requires.
 
 Decides clause D1 for PROV; never raises for bad bytes and never reaches the network. PROV-O (Turtle, JSON-LD, RDF/XML),
 PROV-JSON and PROV-XML are read; KFM's own bundle is PROV-O, so profile ``kfm`` refuses the other two forms.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 
 from datasets.catalogs.facts import ArtifactFact, CatalogFacts, DigestedUri, RunFact
 
