@@ -1,4 +1,4 @@
-# ruff: noqa: E501, T201 (a table of made-up facts reads better in long rows; this is a script that reports)
+# ruff: noqa: E501 (a table of made-up facts reads better in long rows)
 """Addresses of the sketch (tests/look/sketch.py) only."""
 
 from __future__ import annotations
