@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission
 
 
 def may_read_ledger(user: Any) -> bool:
-    """Whether *user* is active and in a group with the permission ``audit.read_ledger``; ``is_superuser`` is ignored."""
+    """Whether *user* is active and in a group that holds ``audit.read_ledger``; ``is_superuser`` is ignored."""
     if not user.is_authenticated or not user.is_active:
         return False
     return Permission.objects.filter(

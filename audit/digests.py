@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Self
 from audit.canonical import canonical_bytes
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+_BLOCK_BYTES = 1024 * 1024
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -59,4 +60,7 @@ def digest_json(value: Any) -> Digest:
 
 def digest_stream(stream: BinaryIO) -> Digest:
     """The digest of what is left to read in the binary *stream*, in constant memory."""
-    return Digest(hashlib.file_digest(stream, "sha256").hexdigest())
+    found = hashlib.sha256()
+    while block := stream.read(_BLOCK_BYTES):
+        found.update(block)
+    return Digest(found.hexdigest())

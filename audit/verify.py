@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import DatabaseError, connection
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 
 from audit import keys
 from audit.findings import Finding, Kind
@@ -149,7 +149,10 @@ def _check_entry(entry: LedgerEntry, index: int) -> bytes:
     """The leaf hash of *entry*, which must be entry *index* and say in each column what its body says."""
     if entry.index != index:
         raise _Broken(index, "entry_missing", f"Entry {index} is missing; the next one is {entry.index}.")
-    if entry.at is None or _body(entry) != entry.body:
+    texts = (entry.actor, entry.event, entry.role, entry.subject, entry.body)
+    if entry.at is None or not all(isinstance(text, str) for text in texts):
+        raise _Broken(index, "entry_changed", f"Entry {index} was changed: a column is not of its type.")
+    if _body(entry) != entry.body:
         raise _Broken(index, "entry_changed", f"Entry {index} was changed: its columns and its body disagree.")
     leaf = hashlib.sha256(b"\x00" + entry.body.encode()).digest()
     if leaf.hex() != entry.leaf_hash:
@@ -190,15 +193,22 @@ def _chunks(size: int) -> Iterator[tuple[int, list[LedgerEntry], dict[tuple[int,
 
 def _checkpoints(bound: int, trusted: Sequence[VerifierKey]) -> Iterator[_Head]:
     """The stored checkpoints up to row *bound*, smallest tree first, each opened and compared with its columns."""
-    good = 0
-    rows = Checkpoint.objects.filter(pk__lte=bound).order_by("size")
-    for row in rows.iterator(_CHUNK):
-        where = f"the checkpoint of {row.size} entries"
-        head = _read_head(row.note, trusted, where, good)
-        if (head.size, head.root) != (row.size, row.root):
-            raise _Broken(good, "checkpoint_changed", f"The columns and the signed text of {where} disagree.")
-        yield head
-        good = row.size
+    good, rows = 0, list(_checkpoint_rows(bound, -1))
+    while rows:
+        for row in rows:
+            where = f"the checkpoint of {row.size} entries"
+            if not isinstance(row.note, str):
+                raise _Broken(good, "checkpoint_changed", f"The text of {where} is unreadable.")
+            head = _read_head(row.note, trusted, where, good)
+            if (head.size, head.root) != (row.size, row.root):
+                raise _Broken(good, "checkpoint_changed", f"The columns and the signed text of {where} disagree.")
+            yield head
+            good = row.size
+        rows = list(_checkpoint_rows(bound, good))
+
+
+def _checkpoint_rows(bound: int, after: int) -> QuerySet[Checkpoint]:
+    return Checkpoint.objects.filter(pk__lte=bound, size__gt=after).order_by("size")[:_CHUNK]
 
 
 class _Walk:

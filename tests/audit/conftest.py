@@ -1,4 +1,4 @@
-"""The ledger's tests: a key of their own, flushable tables, and a short way to write entries."""
+"""The ledger's tests: a key of their own, and a short way to write entries."""
 
 from __future__ import annotations
 
@@ -8,16 +8,9 @@ import pytest
 
 from audit import ledger
 from audit.events import Event
-from tests.ledger_triggers import allow_flush
 
 NOW = dt.datetime(2026, 2, 20, 13, 15, tzinfo=dt.UTC)
 VERSION = "kfm://dataset/ks_counties@2025.ab12cd34"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _flush_allowed():
-    with allow_flush():
-        yield
 
 
 @pytest.fixture(autouse=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import IntegrityError, connection, connections, transaction
+from django.db import IntegrityError, connection, transaction
 
 from audit import keys, ledger, merkle, notes
 from audit.events import Event
@@ -147,29 +146,6 @@ def test_the_database_refuses_to_change_history(model, verb):
     assert model.objects.exists()
 
 
-@pytest.fixture
-def shared_database(transactional_db, tmp_path):
-    """A database that threads share as processes do: in-memory SQLite is copied to a file for their connections."""
-    if connection.vendor != "sqlite":
-        yield
-        return
-    path = tmp_path / "ledger.sqlite3"
-    connection.ensure_connection()
-    copy = sqlite3.connect(path)
-    connection.connection.backup(copy)
-    copy.close()
-    name = connections.settings["default"]["NAME"]
-    connections.settings["default"]["NAME"] = path
-    yield
-    connections.settings["default"]["NAME"] = name
-
-
-def in_thread(work):
-    """Runs *work* on a connection of its own and returns its result, or raises what it raised."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(closing, work).result()
-
-
 def closing(work):
     try:
         return work()
@@ -177,7 +153,7 @@ def closing(work):
         connection.close()
 
 
-def test_writers_at_the_same_time_get_unique_consecutive_indexes(shared_database):
+def test_writers_at_the_same_time_get_unique_consecutive_indexes(transactional_db):
     def many():
         for _ in range(5):
             with transaction.atomic():
@@ -186,6 +162,6 @@ def test_writers_at_the_same_time_get_unique_consecutive_indexes(shared_database
     with ThreadPoolExecutor(4) as pool:
         for written in [pool.submit(closing, many) for _ in range(4)]:
             written.result()
-    rows = in_thread(lambda: list(LedgerEntry.objects.order_by("index").values_list("index", "leaf_hash")))
+    rows = list(LedgerEntry.objects.order_by("index").values_list("index", "leaf_hash"))
     assert [index for index, _ in rows] == list(range(20))
-    assert in_thread(lambda: ledger.root(20)) == merkle.root([bytes.fromhex(leaf) for _, leaf in rows])
+    assert ledger.root(20) == merkle.root([bytes.fromhex(leaf) for _, leaf in rows])
