@@ -2,8 +2,8 @@
 
 Decides how bytes are created exactly once there: small objects by one PUT with ``If-None-Match: *``; larger ones in
 parts under ``staging/``, then by a multipart copy that is completed with ``If-None-Match: *`` (obstore has no
-create-only multipart upload). That copy is one part, so an object has at most 5 GiB. Never lists, never overwrites; deletes only
-its own staging. A service that ignores ``If-None-Match`` is not write-once: see the deployment notes.
+create-only multipart upload). That copy is one part, so an object has at most 5 GiB. Never overwrites; deletes only
+its own staging. A service that ignores ``If-None-Match`` is not write-once and must not be used.
 """
 
 from __future__ import annotations

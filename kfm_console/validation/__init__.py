@@ -1,0 +1,206 @@
+"""Which validator answers for which kind of document, and what its answer is called.
+
+Decides the verdict of one path: ``fail`` when a rule is broken or something required is absent, ``error`` when nothing
+was found broken but a check could not be made, ``pass`` otherwise. Judges nothing itself, never touches the network
+or the database (design §9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from audit.canonical import StrictJsonError, parse_strict
+from audit.findings import Finding
+
+MAX_BYTES = 64 * 1024 * 1024
+Verdict = Literal["pass", "fail", "error"]
+Profile = Literal["core", "kfm"]
+
+# Refused for its size, not for what it says: nobody read it, so it is neither valid nor invalid.
+UNREAD_CODES = frozenset({"too_large"})
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``shapes``: SHACL files judged besides the profile's own; read for DCAT only."""
+
+    profile: Profile = "kfm"
+    shapes: tuple[Path, ...] = field(default=())
+
+
+Validator = Callable[[bytes, str, Options], list[Finding]]
+
+
+def judge(kind: str, path: str, options: Options) -> dict[str, Any]:
+    """The answer for one path: ``{path, kind, verdict, findings: [{code, where, message}]}``."""
+    findings = _findings(kind, path, options)
+    return {
+        "path": path,
+        "kind": kind,
+        "verdict": verdict(findings),
+        "findings": [{"code": f.code, "where": f.where, "message": f.message} for f in findings],
+    }
+
+
+def verdict(findings: Iterable[Finding]) -> Verdict:
+    """A broken rule is known whatever else could not be checked: ``fail`` goes before ``error``."""
+    kinds = {finding.kind for finding in findings}
+    if kinds & {"violated", "missing"}:
+        return "fail"
+    return "error" if kinds else "pass"
+
+
+def exit_code(verdicts: Iterable[str]) -> int:
+    """0: all pass; 2: at least one could not be checked; 1: all were checked and at least one fails."""
+    found = set(verdicts)
+    return 2 if "error" in found else int("fail" in found)
+
+
+def _findings(kind: str, path: str, options: Options) -> list[Finding]:
+    try:
+        raw = _read(path, literal_allowed=kind in LITERAL_KINDS)
+    except OSError as error:
+        return [Finding("unreadable", "", f"The file cannot be read: {error.strerror or error}.", kind="error")]
+    if len(raw) > MAX_BYTES:
+        return [Finding("too_large", "", f"The file is larger than {MAX_BYTES} bytes.", kind="error")]
+    try:
+        return VALIDATORS[kind](raw, path, options)
+    except StrictJsonError as error:
+        unread = error.code in UNREAD_CODES
+        return [Finding(error.code, error.where, error.message, kind="error" if unread else "violated")]
+    except Exception as error:  # noqa: BLE001 -- a check that breaks down is "could not be checked", never "pass"
+        message = f"The check itself broke down ({type(error).__name__}); nothing is known of this file."
+        return [Finding("check_broke_down", "", message, "Report this, with the file.", "error")]
+
+
+def _read(path: str, *, literal_allowed: bool) -> bytes:
+    """At most one byte more than is judged, of a regular file; or the argument itself where that is allowed."""
+    file = Path(path)
+    if literal_allowed and not _exists(file):
+        return path.encode("utf-8", "surrogateescape")
+    if file.exists() and not file.is_file():
+        raise OSError(None, "it is not a regular file; name the files one by one")
+    with file.open("rb") as stream:
+        return stream.read(MAX_BYTES + 1)
+
+
+def _exists(file: Path) -> bool:
+    try:
+        return file.exists()
+    except (OSError, ValueError):  # too long for a name, or holds NUL: certainly a literal
+        return False
+
+
+def _json(raw: bytes, _path: str, _options: Options) -> list[Finding]:
+    parse_strict(raw)
+    return []
+
+
+def _spec(raw: bytes, path: str, _options: Options) -> list[Finding]:
+    from datasets.specs import SpecSyntaxError, check_spec, parse_spec
+
+    is_json = path.lower().endswith(".json") or (
+        not path.lower().endswith((".yaml", ".yml")) and raw.lstrip().startswith(b"{")
+    )
+    try:
+        return check_spec(parse_spec(raw, syntax="json" if is_json else "yaml"))
+    except SpecSyntaxError as error:
+        return [Finding(error.code, error.where, error.message)]
+
+
+def _receipt(raw: bytes, _path: str, _options: Options) -> list[Finding]:
+    from datasets.receipts import check_receipt
+
+    return check_receipt(parse_strict(raw))
+
+
+def _manifest(raw: bytes, _path: str, _options: Options) -> list[Finding]:
+    from promotions.manifest import check_manifest
+
+    return check_manifest(parse_strict(raw))
+
+
+def _stac(raw: bytes, _path: str, options: Options) -> list[Finding]:
+    from datasets.catalogs.validate_stac import validate_stac
+
+    return validate_stac(raw, profile=options.profile)
+
+
+def _dcat(raw: bytes, _path: str, options: Options) -> list[Finding]:
+    from datasets.catalogs.validate_dcat import validate_dcat
+
+    return validate_dcat(raw, profile=options.profile, shapes=options.shapes)
+
+
+def _prov(raw: bytes, _path: str, options: Options) -> list[Finding]:
+    from datasets.catalogs.validate_prov import validate_prov
+
+    return validate_prov(raw, profile=options.profile)
+
+
+def _geojson(raw: bytes, _path: str, _options: Options) -> list[Finding]:
+    from datasets.formats.geojson_check import check_geojson
+
+    return check_geojson(raw)
+
+
+def _runbook(raw: bytes, path: str, _options: Options) -> list[Finding]:
+    from promotions.runbooks import check_runbook
+
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return [Finding("invalid_utf8", f"byte {error.start}", "The text is not valid UTF-8.")]
+    return check_runbook(text, Path(path).name)
+
+
+def _license(raw: bytes, _path: str, _options: Options) -> list[Finding]:
+    from datasets.rights import check_license
+
+    return _each_line(raw, check_license)
+
+
+def _evidence_ref(raw: bytes, _path: str, _options: Options) -> list[Finding]:
+    return _each_line(raw, _evidence_ref_findings)
+
+
+def _evidence_ref_findings(text: str, where: str) -> list[Finding]:
+    from audit.references import InvalidReference, parse_evidence_ref
+
+    try:
+        parse_evidence_ref(text)
+    except InvalidReference as error:
+        return [Finding("evidence_ref_malformed", where, str(error))]
+    return []
+
+
+def _each_line(raw: bytes, check: Callable[[str, str], list[Finding]]) -> list[Finding]:
+    """One entry a line; empty lines and lines that begin with ``#`` are none. No entry at all is a finding."""
+    try:
+        # only the newline ends a line: what else splitlines() splits at has no place in an entry and is refused there
+        lines = [line.removesuffix("\r") for line in raw.decode("utf-8").split("\n")]
+    except UnicodeDecodeError as error:
+        return [Finding("invalid_utf8", f"byte {error.start}", "The text is not valid UTF-8.")]
+    entries = [(number, line) for number, line in enumerate(lines, start=1) if line.strip() and line[0] != "#"]
+    if not entries:
+        return [Finding("nothing_stated", "", "There is no entry to judge.", kind="missing")]
+    return [finding for number, line in entries for finding in check(line, f"line {number}")]
+
+
+LITERAL_KINDS = frozenset({"evidence-ref", "license"})
+VALIDATORS: dict[str, Validator] = {
+    "spec": _spec,
+    "receipt": _receipt,
+    "manifest": _manifest,
+    "stac": _stac,
+    "dcat": _dcat,
+    "prov": _prov,
+    "runbook": _runbook,
+    "geojson": _geojson,
+    "evidence-ref": _evidence_ref,
+    "license": _license,
+    "json": _json,
+}
