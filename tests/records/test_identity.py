@@ -61,7 +61,9 @@ def test_a1_a_reissued_slice_gets_the_third_part_and_a_collision_is_refused():
         identity.version_id("2026-02", spec, second, taken | {"2026-02.aaaaaaaa.cccccccc": rival})
 
 
-@pytest.mark.parametrize("slice_", ["2026-02-30", "2026-13", "26", "2026-2", "0000", "2026-02\n", "２０２６", ""])
+@pytest.mark.parametrize(
+    "slice_", ["2026-02-30", "2026-13", "26", "2026-2", "0000", "2026-02\n", "\uff12\uff10\uff12\uff16", ""]
+)
 def test_a1_a_slice_is_a_real_date(slice_):
     assert identity.check_slice(slice_) != []
     assert identity.check_version_form(f"{slice_}.aaaaaaaa") != []

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from kfm_console import validation
 from promotions.runbooks import META_REQUIRED, SECTIONS, check_runbook
-from tests.cases import manifest_rows, case_path
+from tests.cases import case_path, manifest_rows
 
 
 def run(capsys, *arguments):
