@@ -133,7 +133,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if TESTING
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "kfm_console.static_storage.ConsoleStaticStorage"
     },
 }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
@@ -171,13 +171,14 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHand
 FILE_UPLOAD_TEMP_DIR = VAR_DIR / "incoming"
 FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
-KFM_UPLOAD_MAX_BYTES = int(os.environ.get("KFM_UPLOAD_MAX_BYTES", 2 * 1024**3))
+KFM_UPLOAD_MAX_BYTES = int(os.environ.get("KFM_UPLOAD_MAX_BYTES", str(2 * 1024**3)))
 
 # --- the store, the ledger's key ---
 KFM_STORAGE_URL = os.environ.get("KFM_STORAGE_URL", (VAR_DIR / "store").as_uri())
 KFM_LEDGER_ORIGIN = os.environ.get("KFM_LEDGER_ORIGIN", "kansasfrontiermatrix.org/console/ledger")
 KFM_LEDGER_KEY = os.environ.get("KFM_LEDGER_KEY", "")  # Ed25519 private key, PEM text; absent: a key file in var/
 KFM_LEDGER_KEY_FILE = VAR_DIR / "ledger_ed25519.pem"
+KFM_PUBLIC_URL = os.environ.get("KFM_PUBLIC_URL", "http://127.0.0.1:8000")
 KFM_DEMO = flag(os.environ.get("KFM_DEMO"), name="KFM_DEMO", default=not PRODUCTION)
 KFM_CONTAINER_DIGEST = os.environ.get("KFM_CONTAINER_DIGEST", "")
 KFM_GIT_COMMIT = os.environ.get("KFM_GIT_COMMIT", "")
@@ -194,9 +195,9 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
-    "owed-work": {"task": "promotions.tasks.sweep_owed_work", "schedule": 5.0},
-    "checkpoint": {"task": "audit.tasks.sign_checkpoint", "schedule": 60.0},
-    "store-scrub": {"task": "datasets.tasks.scrub_store", "schedule": 3600.0},
+    "owed-work": {"task": "promotions.tasks.sweep_owed_work", "schedule": 5.0, "options": {"expires": 5}},
+    "checkpoint": {"task": "audit.tasks.sign_checkpoint", "schedule": 60.0, "options": {"expires": 60}},
+    "store-scrub": {"task": "datasets.tasks.scrub_store", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 

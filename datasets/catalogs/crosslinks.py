@@ -165,7 +165,7 @@ def _stac_links(triplet: Triplet, receipts: Mapping[str, Receipt]) -> Iterator[F
 def _stac_link(
     triplet: Triplet, receipts: Mapping[str, Receipt], where: str, link: Mapping[str, Any]
 ) -> Iterator[Finding]:
-    kind, target = link.get("kfm:document"), str(link.get("kfm:ref"))
+    kind, target = str(link.get("kfm:document")), str(link.get("kfm:ref"))
     if kind in {"dcat", "prov"} and target != triplet.dataset:
         yield _broken(f"{kind}_link_dangling", where, f"The link leads to {target}, not to {triplet.dataset}.")
     if kind == "prov" and target not in triplet.entities():

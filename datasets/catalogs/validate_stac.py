@@ -76,7 +76,7 @@ def _schema_findings(validator: Any, document: Mapping[str, Any], where: str) ->
 def _extension_findings(document: Mapping[str, Any], where: str, profile: Profile) -> Iterator[Finding]:
     declared = document.get("stac_extensions")
     for uri in declared if isinstance(declared, list) else []:
-        if uri in EXTENSIONS:
+        if isinstance(uri, str) and uri in EXTENSIONS:
             yield from _schema_findings(extension_validator(uri), document, where)
         elif profile == "kfm":
             message = f"The extension {uri} is not packaged, so its fields can't be checked."
@@ -128,7 +128,8 @@ def _kfm_item(document: Mapping[str, Any], where: str) -> Iterator[Finding]:
         yield _missing("dcat_link_missing", f"{where}/links", "The item has no link to its DCAT record.")
     if not linked & {"prov", "receipt"}:
         yield _missing("prov_link_missing", f"{where}/links", "The item links to no PROV bundle and no run receipt.")
-    if FILE_EXTENSION not in (document.get("stac_extensions") or []):
+    declared = document.get("stac_extensions")
+    if not isinstance(declared, list) or FILE_EXTENSION not in declared:
         yield _missing("file_extension_missing", f"{where}/stac_extensions", "The File extension is not declared.")
     yield from _kfm_assets(document.get("assets"), where)
     yield from _kfm_geometry(document, fields.get("kfm:policy_label"), where)
@@ -149,12 +150,12 @@ def _kfm_assets(assets: object, where: str) -> Iterator[Finding]:
 
 def _kfm_geometry(document: Mapping[str, Any], label: object, where: str) -> Iterator[Finding]:
     bbox, geometry = document.get("bbox"), document.get("geometry")
-    if geometry is None or not isinstance(bbox, list):
-        return
-    if label == WHOLE_DEGREE_LABEL and any(isinstance(edge, (int, float)) and edge != int(edge) for edge in bbox):
+    if geometry is None or not isinstance(bbox, list) or not all(isinstance(edge, (int, float)) for edge in bbox):
+        return  # no place is shown, or the schema has found the bbox already
+    if label == WHOLE_DEGREE_LABEL and any(edge != int(edge) for edge in bbox):
         message = f"Under {WHOLE_DEGREE_LABEL} an extent is shown in whole degrees only; this one could locate a site."
         yield _missing("extent_too_exact", f"{where}/bbox", message)
-    if _envelope(geometry) != [bbox[0], bbox[1], bbox[-2], bbox[-1]][: len(bbox)] and len(bbox) == 4:  # noqa: PLR2004
+    if len(bbox) == 4 and _envelope(geometry) != bbox:  # noqa: PLR2004
         yield _missing("bbox_differs", f"{where}/bbox", "The bbox is not the envelope of the geometry.")
 
 

@@ -40,8 +40,8 @@ _INSTANT = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-
 _DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 
 #: What each action needs to know beyond who asks.
-_NEEDS_VERSION: frozenset[str] = frozenset({*READING_ACTIONS, "assign_label", "publish"})
-_NEEDS_BYTES_FACT: frozenset[str] = frozenset({"download", "publish"})
+_NEEDS_VERSION: frozenset[str] = frozenset({*READING_ACTIONS, "assign_label", "publish", "assess"})
+_NEEDS_BYTES_FACT: frozenset[str] = frozenset({"download", "publish", "assess"})
 _NEEDS_NO_DATASET: frozenset[str] = frozenset({"register", "read_ledger", "manage_labels", "manage_roles"})
 
 

@@ -67,8 +67,12 @@ class Table:
         )
         names = [f"c{index}" for index in range(len(self.schema))]
         literal = "'" + str(self.path.resolve()).replace("'", "''") + "'"
-        source = f"read_parquet({literal}, file_row_number = true)"  # noqa: S608 - the path is a quoted literal
-        connection.execute(f"CREATE TEMP VIEW t({', '.join([*names, 'n'])}) AS SELECT * FROM {source}")  # noqa: S608
+        # A column may itself be called file_row_number; then rows are numbered as the scan, which keeps order, gives them.
+        if any(name.lower() == "file_row_number" for name in self.schema.names):
+            source = f"SELECT *, row_number() OVER () - 1 FROM read_parquet({literal})"  # noqa: S608 - quoted literal
+        else:
+            source = f"SELECT * FROM read_parquet({literal}, file_row_number = true)"  # noqa: S608 - quoted literal
+        connection.execute(f"CREATE TEMP VIEW t({', '.join([*names, 'n'])}) AS {source}")
         return connection
 
     def close(self) -> None:

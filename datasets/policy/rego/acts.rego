@@ -18,6 +18,7 @@ roles_for := {
 	"manage_roles": {"admin"},
 	"assign_label": {"steward"},
 	"publish": {"operator"},
+	"assess": {"operator", "pipeline"},
 }
 
 plain_acts := {
@@ -79,38 +80,44 @@ deny contains "final_standing" if {
 outer_readers := {"public", "contributor"}
 
 deny contains "embargo_running" if {
-	input.action in {"assign_label", "publish"}
+	input.action in {"assign_label", "publish", "assess"}
 	embargo_running
 	some reader in input.label.readers
 	reader in outer_readers
 }
 
-# --- publish (C1, C2) ---
+# --- publish, and assess: the same question before the sign-offs, whatever the standing (C1, C2) ---
+releasing := {"publish", "assess"}
+
+standing_releasable if input.action == "assess"
+
+standing_releasable if input.resource.standing in releasable_standings
+
 allow contains "ready_for_release" if {
-	input.action == "publish"
+	input.action in releasing
 	role_may_act
-	input.resource.standing in releasable_standings
+	standing_releasable
 	input.label.releasable == true
 	count(unmet_obligations) == 0
 }
 
 deny contains "standing_not_releasable" if {
 	input.action == "publish"
-	not input.resource.standing in releasable_standings
+	not standing_releasable
 }
 
 deny contains "label_not_releasable" if {
-	input.action == "publish"
+	input.action in releasing
 	not input.label.releasable
 }
 
 deny contains "obligation_unmet" if {
-	input.action == "publish"
+	input.action in releasing
 	count(unmet_obligations) > 0
 }
 
 deny contains "metadata_only" if {
-	input.action == "publish"
+	input.action in releasing
 	input.resource.has_bytes == true
 	some required in input.required_obligations
 	required.type == "metadata_only"

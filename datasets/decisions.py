@@ -1,0 +1,117 @@
+"""Writer: asks the decision point and keeps the answer. Keeps clause C1's record.
+
+Every answer that someone acts on is a row with its canonical document and the digest of the policies that made it, so
+that it can be replayed. Label facts come from the rows admins manage; the engine itself knows no database.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from audit.canonical import canonical_bytes
+from datasets.models import DatasetVersion, PolicyDecision, PolicyLabel
+from datasets.people import Person
+from datasets.policy import engine
+from datasets.policy.labels import LabelFacts
+from datasets.policy.obligations import parse_obligations
+from datasets.policy.requests import Action, PolicyRequest, ResourceFacts
+from datasets.policy.roles import READ_RESTRICTED, Role
+from datasets.receipts import instant
+
+#: A version without a label is read as if it carried this one: by those who triage, and its proposer.
+UNLABELLED = "quarantine"
+
+
+def label_facts() -> dict[str, LabelFacts]:
+    """Every label as the engine needs it, in one query. A label whose row can't be read is left out: unknown, so denied."""
+    return {row.name: facts_of(row) for row in PolicyLabel.objects.all()}
+
+
+def facts_of(row: PolicyLabel) -> LabelFacts:
+    """One label row as facts. Raises ``ObligationError`` when its obligations are not well formed."""
+    return LabelFacts(
+        name=row.name,
+        title=row.title,
+        meaning=row.meaning,
+        readers=tuple(row.readers),
+        sign_off_roles=tuple(row.sign_off_roles),
+        tightness=row.tightness,
+        colour=row.colour,  # type: ignore[arg-type]  # a CharField of the colour tokens
+        default_obligations=parse_obligations(row.default_obligations),
+        qa_readers=tuple(row.qa_readers),
+        opened_by_grant=row.opened_by_grant,
+        releasable=row.releasable,
+        built_in=row.built_in,
+    )
+
+
+def resource_of(
+    version: DatasetVersion,
+    *,
+    person: Person,
+    standing: str,
+    has_bytes: bool,
+    obligations: Sequence[Mapping[str, Any]] = (),
+    applied: Sequence[Mapping[str, Any]] = (),
+    reading: bool = False,
+) -> ResourceFacts:
+    """The facts about *version* that a decision for *person* rests on. ``reading``: an absent label reads as UNLABELLED."""
+    grants = person.grants.get(version.dataset_id, frozenset())
+    return ResourceFacts(
+        dataset_slug=version.dataset.slug,
+        dataset_version_id=version.version_id,
+        policy_label=version.policy_label_id or (UNLABELLED if reading else None),
+        standing=standing,
+        has_bytes=has_bytes,
+        is_proposer=version.created_by == person.principal,
+        grants=frozenset({READ_RESTRICTED} & grants),
+        obligations=tuple(obligations),
+        applied_obligations=tuple(applied),
+    )
+
+
+def request_for(person: Person, action: Action, resource: ResourceFacts, *, dataset_pk: int | None, role: Role | None = None) -> PolicyRequest:
+    """A request by *person*, in *role* or, for reading, in all the roles held."""
+    roles = frozenset(r.value for r in person.roles_on(dataset_pk)) or frozenset({Role.PUBLIC.value})
+    return PolicyRequest(
+        principal_ref=person.principal,
+        roles=roles,
+        role=role.value if role else min(roles),
+        action=action.value,
+        resource=resource,
+    )
+
+
+def ask(request: PolicyRequest, *, at: datetime) -> engine.PolicyDecision:
+    """The engine's answer, not kept."""
+    return engine.decide(request, labels=label_facts(), decision_id=uuid.uuid4().hex, evaluated_at=instant(at))
+
+
+def decide(request: PolicyRequest, *, version: DatasetVersion | None, at: datetime) -> PolicyDecision:
+    """Asks, and keeps the answer as a row."""
+    answer = ask(request, at=at)
+    return PolicyDecision.objects.create(
+        decision_id=answer.decision_id,
+        version=version,
+        action=request.action,
+        decision=answer.decision,
+        principal=request.principal_ref,
+        canonical=canonical_bytes(answer.as_json()).decode(),
+        decided_at=at,
+    )
+
+
+def document_of(row: PolicyDecision) -> dict[str, Any]:
+    """The stored decision as its document."""
+    document: dict[str, Any] = json.loads(row.canonical)
+    return document
+
+
+def replay(row: PolicyDecision) -> dict[str, Any] | None:
+    """The answer of today's policies on yesterday's request, or ``None`` when the request can't be read."""
+    again = engine.replay(document_of(row), labels=label_facts()).decision
+    return None if again is None else again.as_json()

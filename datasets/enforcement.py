@@ -1,0 +1,71 @@
+"""The one place where reading is decided: pages, API and exports ask here before they fetch anything.
+
+Lists are filtered by one SQL predicate derived from the same policies that decide about single versions. Hidden and
+absent are the same answer: ``None``. Superusers are nobody special. (Design §6.)
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from datasets import decisions
+from datasets.models import DatasetVersion, PolicyDecision
+from datasets.people import Person
+from datasets.policy.predicate import readable
+from datasets.policy.requests import Action
+from datasets.policy.roles import READ_RESTRICTED, Role
+
+
+def visible_versions(person: Person, action: Action = Action.DISCOVER) -> QuerySet[DatasetVersion]:
+    """The versions that *person* may *action*, as one query."""
+    return DatasetVersion.objects.filter(predicate(person, action))
+
+
+def predicate(person: Person, action: Action) -> Q:
+    """The condition on ``DatasetVersion`` that is true exactly where a decision would say allow."""
+    condition = _for_roles(person, action, None)
+    for dataset_pk in person.grants:
+        condition |= Q(dataset_id=dataset_pk) & _for_roles(person, action, dataset_pk)
+    return condition
+
+
+def _for_roles(person: Person, action: Action, dataset_pk: int | None) -> Q:
+    labels = decisions.label_facts()
+    roles = frozenset(r.value for r in person.roles_on(dataset_pk)) or frozenset({Role.PUBLIC.value})
+    granted = dataset_pk is not None and READ_RESTRICTED in person.grants.get(dataset_pk, ())
+    condition = Q(pk__in=[])
+    for group in readable(roles, action.value, labels):
+        if group.has_grant != granted:
+            continue
+        labelled = Q(policy_label_id=group.label)
+        if group.label == decisions.UNLABELLED:
+            labelled |= Q(policy_label_id__isnull=True)
+        part = labelled & Q(standing__state__in=sorted(group.standings))
+        own = Q(created_by=person.principal)
+        condition |= part & (own if group.is_proposer else ~own)
+    return condition
+
+
+def find_version(person: Person, slug: str, version_id: str, action: Action = Action.READ) -> DatasetVersion | None:
+    """The version, when it exists and *person* may *action* it; ``None`` otherwise, whichever of the two it was."""
+    return (
+        visible_versions(person, action)
+        .filter(dataset__slug=slug, version_id=version_id)
+        .select_related("dataset", "spec", "acquisition", "policy_label", "standing")
+        .first()
+    )
+
+
+def enforce(person: Person, version: DatasetVersion, action: Action, *, at: datetime) -> PolicyDecision:
+    """Asks about one version and keeps the answer. The caller shows nothing unless ``decision == "allow"``."""
+    resource = decisions.resource_of(
+        version,
+        person=person,
+        standing=version.standing.state,
+        has_bytes=True,
+        reading=True,
+    )
+    request = decisions.request_for(person, action, resource, dataset_pk=version.dataset_id)
+    return decisions.decide(request, version=version, at=at)

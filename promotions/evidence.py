@@ -1,0 +1,315 @@
+"""Reads what the gates judge: the version's current files as they lie in the store, its records, its proofs.
+
+One ``Shelf`` is one look: rows and small documents are read once, every file is measured once. It judges nothing; what
+can't be read becomes ``None`` in the evidence. Large files are hashed as streams, never loaded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from audit import keys, ledger
+from audit.canonical import StrictJsonError, parse_strict
+from audit.findings import Finding
+from datasets import decisions
+from datasets.catalogs.crosslinks import StoredArtifact
+from datasets.catalogs.triplet import TripletDocuments, read_triplet
+from datasets.models import DatasetVersion, PolicyDecision, PolicyLabel, RunReceipt, VersionArtifact
+from datasets.policy.requests import Action
+from datasets.runs import current_files, current_receipts
+from datasets.stores import measure, read_document
+from datasets.zones.store import DamagedObject, ObjectNotFound, ObjectTooLarge
+from promotions.gates import a_identity, b_rights, c_sensitivity, d_catalogs, e_quality, f_receipt, g_manifest
+
+#: Parts of a version that a release hands out, and those that are its catalogs.
+RELEASED_PARTS = ("data", "preview", "qa_report", "terms")
+CATALOG_PARTS = ("dcat", "dcat_turtle", "stac_collection", "stac_item", "prov", "prov_turtle", "receipt")
+#: Roles the parts have in the catalogs.
+CATALOG_ROLES = {"data": "data", "preview": "overview", "qa_report": "qa", "terms": "terms"}
+
+
+@dataclass(slots=True)
+class Shelf:
+    """Everything known of one version at one look."""
+
+    version: DatasetVersion
+    fresh: bool
+    files: list[VersionArtifact]
+    receipts: dict[str, RunReceipt]
+    spec: dict[str, Any]
+    decision: PolicyDecision | None
+    _measured: dict[str, str | None] = field(default_factory=dict)
+    _documents: dict[str, bytes | None] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, version: DatasetVersion, *, fresh: bool) -> Shelf:
+        """Reads the rows."""
+        decision = (
+            PolicyDecision.objects.filter(version=version, action=Action.ASSESS.value).order_by("-decided_at", "-pk").first()
+        )
+        return cls(
+            version=version,
+            fresh=fresh,
+            files=current_files(version),
+            receipts=current_receipts(version),
+            spec=json.loads(version.spec.canonical),
+            decision=decision,
+        )
+
+    def part(self, name: str) -> VersionArtifact | None:
+        """The current file that is the version's *name*, or ``None``; the latest where runs left several."""
+        return next((file for file in reversed(self.files) if file.part == name), None)
+
+    def parts(self, names: tuple[str, ...]) -> list[VersionArtifact]:
+        return [file for file in self.files if file.part in names]
+
+    def measured(self, digest: str) -> str | None:
+        """The digest of the stored bytes now; each file is read at most once a look."""
+        if digest not in self._measured:
+            self._measured[digest] = measure(digest, fresh=self.fresh)
+        return self._measured[digest]
+
+    def document(self, digest: str | None) -> bytes | None:
+        """A small document's bytes when they are there, whole and undamaged; ``None`` otherwise."""
+        if digest is None:
+            return None
+        if digest not in self._documents:
+            try:
+                self._documents[digest] = read_document(digest)
+            except (ObjectNotFound, DamagedObject, ObjectTooLarge):
+                self._documents[digest] = None
+        return self._documents[digest]
+
+    def json(self, digest: str | None) -> dict[str, Any] | None:
+        """A small JSON document, strictly parsed; ``None`` when it is not there or not an object."""
+        raw = self.document(digest)
+        if raw is None:
+            return None
+        try:
+            value = parse_strict(raw)
+        except StrictJsonError:
+            return None
+        return value if isinstance(value, dict) else None
+
+    def digest_of(self, name: str) -> str | None:
+        file = self.part(name)
+        return file.artifact_id if file else None
+
+    def triplet(self) -> TripletDocuments | None:
+        """The stored catalog documents, when all are readable."""
+        dcat, collection, prov = (self.document(self.digest_of(n)) for n in ("dcat", "stac_collection", "prov"))
+        items = [self.document(f.artifact_id) for f in self.parts(("stac_item",))]
+        if dcat is None or collection is None or prov is None or not items or None in items:
+            return None
+        return TripletDocuments(dcat, collection, tuple(i for i in items if i is not None), prov)
+
+    def draft(self) -> dict[str, Any]:
+        """The promotion manifest as it would be written now, without release time and approvals."""
+        report = self.part("qa_report")
+        return {
+            "kfm_promotion_manifest_version": "v1",
+            "dataset_slug": self.version.dataset.slug,
+            "dataset_version_id": self.version.version_id,
+            "spec_hash": self.version.spec.spec_hash,
+            "artifacts": [
+                {"path": f.path, "digest": f.artifact_id, "media_type": f.artifact.media_type} for f in self.parts(RELEASED_PARTS)
+            ],
+            "catalogs": [{"path": f.path, "digest": f.artifact_id} for f in self.parts(CATALOG_PARTS)]
+            + [{"path": receipt_path(self.version, r), "digest": r.document_id} for r in self.receipts.values()],
+            "qa": {
+                "status": (self.json(report.artifact_id) or {}).get("status") if report else None,
+                "report_digest": report.artifact_id if report else None,
+            },
+            "policy": {
+                "policy_label": self.version.policy_label_id,
+                "decision_id": self.decision.decision_id if self.decision else None,
+            },
+        }
+
+
+def receipt_path(version: DatasetVersion, receipt: RunReceipt) -> str:
+    """Where a receipt lies in an export (design §5)."""
+    return f"catalog/{version.dataset.slug}/{version.version_id}/receipts/{receipt.document_id.removeprefix('sha256:')}.json"
+
+
+def collect(shelf: Shelf, letters: str) -> dict[str, object]:
+    """The evidence of each gate in *letters*."""
+    whole = "D" in letters
+    readers: dict[str, Callable[[], object]] = {
+        "A": lambda: _identity(shelf, whole=whole),
+        "B": lambda: _rights(shelf, whole=whole),
+        "C": lambda: _sensitivity(shelf, whole=whole),
+        "D": lambda: _catalogs(shelf),
+        "E": lambda: _quality(shelf),
+        "F": lambda: _receipts(shelf),
+        "G": lambda: _manifest(shelf),
+    }
+    return {letter: readers[letter]() for letter in letters}
+
+
+def _identity(shelf: Shelf, *, whole: bool) -> a_identity.Evidence:
+    version = shelf.version
+    documents = []
+    for operation, receipt in shelf.receipts.items():
+        said = shelf.json(receipt.document_id) or {}
+        documents.append(
+            a_identity.DocumentIds(f"receipt/{operation}", version.dataset.slug, said.get("dataset_version_id"))
+        )
+    acquisition = shelf.json(version.acquisition.manifest_id) or {}
+    documents.append(a_identity.DocumentIds("acquisition_manifest", acquisition.get("dataset_slug"), version.version_id))
+    if whole:
+        documents += [
+            a_identity.DocumentIds(name, said.get("dataset_id"), said.get("dataset_version_id"), said.get("spec_hash"), says_spec_hash=True)
+            for name, said in _said(shelf).items()
+        ]
+    return a_identity.Evidence(
+        dataset_slug=version.dataset.slug,
+        version_id=version.version_id,
+        slice=version.slice,
+        spec=shelf.spec,
+        recorded_spec_hash=version.spec.spec_hash,
+        source_digests=(shelf.measured(version.acquisition.source_id),),
+        recorded_inputs_digest=version.inputs_digest,
+        documents=tuple(documents),
+    )
+
+
+def _said(shelf: Shelf) -> dict[str, dict[str, str | None]]:
+    """What each catalog document says of the common facts; an unreadable or contradictory one says nothing."""
+    names = ("dcat", "prov", "stac/collection", "stac/item")
+    documents = shelf.triplet()
+    triplet = read_triplet(documents)[0] if documents else None
+    if triplet is None:
+        return {name: {} for name in names}
+    said: dict[str, dict[str, str | None]] = {}
+    for document, fact, values in triplet.said():
+        said.setdefault(document, {})[fact] = next(iter(values)) if len(values) == 1 else None
+    return said
+
+
+def _rights(shelf: Shelf, *, whole: bool) -> b_rights.Evidence:
+    acquisition = shelf.version.acquisition
+    upstream = shelf.spec.get("upstream") or {}
+    stated = upstream.get("terms") or upstream.get("terms_snapshot") or {}
+    documents = []
+    if stated.get("license"):
+        documents.append(b_rights.Terms("spec", stated["license"], stated.get("rights_holder"), stated.get("attribution")))
+    manifest_terms = (shelf.json(acquisition.manifest_id) or {}).get("terms") or {}
+    documents.append(b_rights.Terms("acquisition_manifest", manifest_terms.get("license"), manifest_terms.get("rights_holder")))
+    if whole:
+        documents += [b_rights.Terms(name, said.get("license")) for name, said in _said(shelf).items()]
+    return b_rights.Evidence(
+        captured=b_rights.Terms("terms", acquisition.license, acquisition.rights_holder, acquisition.attribution),
+        documents=tuple(documents),
+        carries_bytes=True,
+        terms_recorded_digest=acquisition.terms_id,
+        terms_measured_digest=shelf.measured(acquisition.terms_id),
+        terms_size_bytes=acquisition.terms.size_bytes,
+    )
+
+
+def _sensitivity(shelf: Shelf, *, whole: bool) -> c_sensitivity.Evidence:
+    decision = shelf.decision
+    report = shelf.json(shelf.digest_of("catalog_verification" if whole else "verification"))
+    return c_sensitivity.Evidence(
+        version_id=shelf.version.version_id,
+        dataset_slug=shelf.version.dataset.slug,
+        label=shelf.version.policy_label_id,
+        known_labels=tuple(PolicyLabel.objects.order_by("name").values_list("name", flat=True)),
+        decision=decisions.document_of(decision) if decision else None,
+        replayed=_answer(decisions.replay(decision)) if decision else None,
+        output_digest=shelf.measured(shelf.digest_of("data") or "") if shelf.part("data") else None,
+        verified_digest=report.get("verified_digest") if report else None,
+        verification=tuple(Finding(**f) for f in report["findings"]) if report else None,
+    )
+
+
+def _answer(decision: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The part of a replayed decision that counts; its bundle digest may differ while the answer is the same."""
+    return None if decision is None else {"decision": decision["decision"], "obligations": decision["obligations"]}
+
+
+def _catalogs(shelf: Shelf) -> d_catalogs.Evidence:
+    items = [shelf.document(f.artifact_id) for f in shelf.parts(("stac_item",))]
+    receipts = {r.run_id: shelf.document(r.document_id) for r in shelf.receipts.values()}
+    filed = shelf.parts(CATALOG_PARTS)
+    return d_catalogs.Evidence(
+        dcat=shelf.document(shelf.digest_of("dcat")),
+        stac_collection=shelf.document(shelf.digest_of("stac_collection")),
+        stac_items=tuple(i for i in items if i is not None),
+        prov=shelf.document(shelf.digest_of("prov")),
+        receipts={run_id: raw for run_id, raw in receipts.items() if raw is not None},
+        artifacts={
+            f.artifact_id: StoredArtifact(f.artifact.size_bytes, CATALOG_ROLES[f.part])
+            for f in shelf.parts(RELEASED_PARTS)
+            if shelf.measured(f.artifact_id) == f.artifact_id
+        },
+        recorded={f.path: f.artifact_id for f in filed},
+        measured={f.path: shelf.measured(f.artifact_id) for f in filed},
+    )
+
+
+def _quality(shelf: Shelf) -> e_quality.Evidence:
+    report = shelf.part("qa_report")
+    body = shelf.json(report.artifact_id) if report else None
+    checked = shelf.part("normalized") or shelf.part("data")
+    rejects = shelf.part("rejects")
+    return e_quality.Evidence(
+        declared=tuple((shelf.spec.get("validation") or {}).get("checks") or ()),
+        report=body,
+        report_recorded_digest=report.artifact_id if report else None,
+        report_measured_digest=shelf.measured(report.artifact_id) if report else None,
+        checked_digest=shelf.measured(checked.artifact_id) if checked else None,
+        rows_rejected=body.get("rows_rejected") if body else None,
+        rejects_measured_digest=shelf.measured(rejects.artifact_id) if rejects else None,
+    )
+
+
+def _receipts(shelf: Shelf) -> f_receipt.Evidence:
+    required = ["ingest", "validate"] + (["redact"] if shelf.part("normalized") else []) + ["catalog"]
+    return f_receipt.Evidence(
+        version_id=shelf.version.version_id,
+        required=tuple(required),
+        receipts=tuple(_receipt(shelf, r) for r in shelf.receipts.values()),
+        verifier_key=str(keys.verifier_key()),
+    )
+
+
+def _receipt(shelf: Shelf, receipt: RunReceipt) -> f_receipt.Receipt:
+    try:
+        entry = ledger.entry(receipt.ledger_index)
+        recorded: str | None = entry.references.get("receipt")
+    except ledger.NotInLedger:
+        recorded = None
+    try:
+        found = ledger.inclusion_proof(receipt.ledger_index)
+        proof = f_receipt.Proof(found.index, found.leaf_hash, found.hashes, found.checkpoint)
+    except ledger.NotInLedger:
+        proof = None
+    return f_receipt.Receipt(
+        run_id=receipt.run_id,
+        operation=receipt.operation,
+        document=shelf.json(receipt.document_id),
+        recorded_digest=receipt.document_id,
+        measured_digest=shelf.measured(receipt.document_id),
+        produced=tuple(f.artifact_id for f in shelf.files if f.receipt_id == receipt.run_id),
+        ledger_index=receipt.ledger_index,
+        ledger_receipt_digest=recorded,
+        proof=proof,
+    )
+
+
+def _manifest(shelf: Shelf) -> g_manifest.Evidence:
+    files = [
+        g_manifest.StoredFile(kind, f.path, f.artifact_id, shelf.measured(f.artifact_id))
+        for kind, names in (("artifacts", RELEASED_PARTS), ("catalogs", CATALOG_PARTS))
+        for f in shelf.parts(names)
+    ]
+    files += [
+        g_manifest.StoredFile("catalogs", receipt_path(shelf.version, r), r.document_id, shelf.measured(r.document_id))
+        for r in shelf.receipts.values()
+    ]
+    return g_manifest.Evidence(draft=shelf.draft(), files=tuple(files))

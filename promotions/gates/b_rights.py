@@ -1,0 +1,96 @@
+"""Gate B, rights: clauses B1 (licence, holder, attribution, the same everywhere) and B2 (terms captured). Quarantines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from datasets import rights
+from promotions.gates import ClauseFinding, under
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What one document says of rights; ``None``: it does not say."""
+
+    name: str
+    license: str | None
+    rights_holder: str | None = None
+    attribution: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """``captured``: as recorded at ingest; ``documents``: what the spec and the catalogs say; digests as ``sha256:…``."""
+
+    captured: Terms
+    documents: tuple[Terms, ...]
+    carries_bytes: bool
+    terms_recorded_digest: str | None
+    terms_measured_digest: str | None
+    terms_size_bytes: int | None
+
+
+def evaluate(evidence: Evidence) -> list[ClauseFinding]:
+    return [*_b1(evidence), *_b2(evidence)]
+
+
+def _b1(evidence: Evidence) -> list[ClauseFinding]:
+    captured = evidence.captured
+    findings = under("B1", rights.check_license(captured.license or ""))
+    for field in ("rights_holder", "attribution"):
+        if not (getattr(captured, field) or "").strip():
+            findings.append(
+                ClauseFinding("B1", f"{field}_missing", f"terms#/{field}", f"The terms name no {field.replace('_', ' ')}.", "Ingest again with it filled in.", "missing")
+            )
+    if evidence.carries_bytes and captured.license and rights.forbids_redistribution(captured.license):
+        findings.append(
+            ClauseFinding(
+                "B1",
+                "redistribution_forbidden",
+                "terms#/license",
+                f"{captured.license} forbids redistribution, and this version carries bytes.",
+                "Publish metadata only, or obtain a licence that allows it.",
+            )
+        )
+    for document in evidence.documents:
+        findings += _conflicts(captured, document)
+    return findings
+
+
+def _conflicts(captured: Terms, document: Terms) -> list[ClauseFinding]:
+    findings = []
+    for field in ("license", "rights_holder", "attribution"):
+        said, recorded = getattr(document, field), getattr(captured, field)
+        if field == "license" and said is None:
+            findings.append(ClauseFinding("B1", "license_missing", f"{document.name}#/license", f"{document.name} names no licence.", "Build the document again.", "missing"))
+        elif said is not None and said != recorded:
+            findings.append(
+                ClauseFinding(
+                    "B1",
+                    f"{field}_conflicts",
+                    f"{document.name}#/{field}",
+                    f"{document.name} says {said!r}; the terms captured at ingest say {recorded!r}.",
+                    "Find out which one upstream means; record a corrected spec, or ingest again with the right terms.",
+                )
+            )
+    return findings
+
+
+def _b2(evidence: Evidence) -> list[ClauseFinding]:
+    if not evidence.terms_recorded_digest:
+        return [ClauseFinding("B2", "terms_not_captured", "terms", "No terms snapshot was captured at ingest.", "Ingest again with the upstream's terms.", "missing")]
+    if evidence.terms_size_bytes == 0:
+        return [ClauseFinding("B2", "terms_empty", "terms", "The terms snapshot is empty.", "Ingest again with the upstream's terms.", "missing")]
+    if evidence.terms_measured_digest is None:
+        return [ClauseFinding("B2", "terms_lost", "terms", "The terms snapshot is not in the store any more.", "Restore it from a backup, or ingest again.", "missing")]
+    if evidence.terms_measured_digest != evidence.terms_recorded_digest:
+        return [
+            ClauseFinding(
+                "B2",
+                "terms_changed",
+                "terms",
+                f"The stored terms hash to {evidence.terms_measured_digest}; {evidence.terms_recorded_digest} was recorded.",
+                "Restore the snapshot from a backup, or ingest again.",
+            )
+        ]
+    return []

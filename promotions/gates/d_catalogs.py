@@ -1,0 +1,62 @@
+"""Gate D, catalogs: clauses D1 (each document valid), D2 (every cross-link resolves), D3 (every evidence ref resolves). Blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from datasets.catalogs.crosslinks import StoredArtifact, check_crosslinks
+from datasets.catalogs.evidence_index import check_evidence
+from datasets.catalogs.triplet import TripletDocuments
+from datasets.catalogs.validate_dcat import validate_dcat
+from datasets.catalogs.validate_prov import validate_prov
+from datasets.catalogs.validate_stac import validate_stac
+from promotions.gates import ClauseFinding, under
+
+FIX = "Run the catalog step again."
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The documents as stored bytes (``None``: not there), receipts by run id, and what the store holds by digest.
+
+    ``recorded`` and ``measured``: digest of each catalog document as filed and as it lies in the store now, by path.
+    """
+
+    dcat: bytes | None
+    stac_collection: bytes | None
+    stac_items: tuple[bytes, ...]
+    prov: bytes | None
+    receipts: Mapping[str, bytes]
+    artifacts: Mapping[str, StoredArtifact]
+    recorded: Mapping[str, str]
+    measured: Mapping[str, str | None]
+
+
+def evaluate(evidence: Evidence) -> list[ClauseFinding]:
+    findings = _stored(evidence)
+    named = {"dcat": evidence.dcat, "stac_collection": evidence.stac_collection, "prov": evidence.prov}
+    absent = [name for name, raw in named.items() if raw is None]
+    absent += [] if evidence.stac_items else ["stac_item"]
+    if absent or evidence.dcat is None or evidence.stac_collection is None or evidence.prov is None:
+        return findings + [
+            ClauseFinding(clause, "document_missing", name, f"There is no {name.replace('_', ' ')} document.", FIX, "missing")
+            for clause in ("D1", "D2", "D3")
+            for name in absent
+        ]
+    documents = TripletDocuments(evidence.dcat, evidence.stac_collection, evidence.stac_items, evidence.prov)
+    findings += under("D1", validate_dcat(documents.dcat, profile="kfm"))
+    for raw in (documents.stac_collection, *documents.stac_items):
+        findings += under("D1", validate_stac(raw, profile="kfm"))
+    findings += under("D1", validate_prov(documents.prov, profile="kfm"))
+    findings += under("D2", check_crosslinks(documents, evidence.receipts, evidence.artifacts))
+    findings += under("D3", check_evidence(documents, frozenset(evidence.artifacts)))
+    return findings
+
+
+def _stored(evidence: Evidence) -> list[ClauseFinding]:
+    return [
+        ClauseFinding("D2", "document_changed", path, f"The stored bytes of {path} are not the ones that were filed.", FIX)
+        for path, digest in evidence.recorded.items()
+        if evidence.measured.get(path) != digest
+    ]
