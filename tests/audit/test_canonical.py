@@ -153,8 +153,10 @@ def test_a_digest_names_bytes():
     assert str(digest).removeprefix("sha256:").startswith(digest.short)
 
 
-@pytest.mark.parametrize("text", ["", "sha256:", "sha256:" + "A" * 64, "sha256:" + "a" * 63, "sha256:" + "a" * 64 + "\n",
-                                  "SHA256:" + "a" * 64, "sha512:" + "a" * 64, "a" * 64, None])  # fmt: skip
+NO_DIGESTS = ["", "sha256:", "sha256:" + "A" * 64, "sha256:" + "a" * 63, "sha256:" + "a" * 64 + "\n", "a" * 64, None]
+
+
+@pytest.mark.parametrize("text", [*NO_DIGESTS, "SHA256:" + "a" * 64, "sha512:" + "a" * 64])
 def test_anything_else_is_no_digest(text):
     with pytest.raises(InvalidDigest):
         Digest.parse(text)
