@@ -189,7 +189,9 @@ def test_vertices_and_value_sizes_are_limited(tmp_path):
 
 def test_the_output_is_geoparquet_1_1(tmp_path):
     polygon = {"type": "Polygon", "coordinates": [SQUARE]}
-    raw = collection(feature(POINT), feature(polygon), feature({"type": "Point", "coordinates": [1, 2, 3]}), feature(None))
+    raw = collection(
+        feature(POINT), feature(polygon), feature({"type": "Point", "coordinates": [1, 2, 3]}), feature(None)
+    )
     result = run(tmp_path, raw)
     geo = json.loads(table(tmp_path).schema.metadata[b"geo"])
     column = geo["columns"][geo["primary_column"]]
@@ -309,7 +311,9 @@ def test_a_preview_stays_small(tmp_path):
     angle = np.linspace(0, 2 * np.pi, 3_000)[:-1]
     features = []
     for i in range(60):
-        ring = np.column_stack([-98 + i / 60 + np.cos(angle) * (1 + 0.1 * np.sin(angle * 300)), 38 + np.sin(angle)]).tolist()
+        ring = np.column_stack(
+            [-98 + i / 60 + np.cos(angle) * (1 + 0.1 * np.sin(angle * 300)), 38 + np.sin(angle)]
+        ).tolist()
         features.append(feature({"type": "Polygon", "coordinates": [[*ring, ring[0]]]}))
     result = run(tmp_path, collection(*features), preview=tmp_path / "preview")
     shown = json.loads((tmp_path / "preview").read_bytes())
@@ -349,5 +353,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
     count = 16_000_000 // len(text)
     (tmp_path / "in").write_text('{"type":"FeatureCollection","features":[' + ",".join([text] * count) + "]}")
     command = [sys.executable, "-c", MEMORY, str(tmp_path)]
-    grown = int(subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]).stdout)
+    grown = int(
+        subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]).stdout
+    )
     assert grown < 120
