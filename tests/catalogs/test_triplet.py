@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from datasets.catalogs.crosslinks import StoredArtifact, check_crosslinks
 from datasets.catalogs.dcat import build_dcat
@@ -262,3 +264,62 @@ def test_d3_exact_refs_resolve_with_digests():
     assert resolve_exact(f"stac://faa_airports_ks/items/{VERSION}#asset=qa_report", index).digest == QA
     assert resolve_exact(f"prov://{PROCESS}", index).kind == "run"
     assert resolve_exact(f"doc://{DATA}#page=1&span=0:5", index).kind == "document"
+
+
+# --- never a traceback ---
+
+_VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-9, 9),
+    st.just([]),
+    st.just({}),
+    st.just([[]]),
+    st.just([{}]),
+    st.text(max_size=5),
+)
+
+
+def _places(value, path=()):
+    yield path
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        yield from _places(part, (*path, key))
+
+
+def _replaced(raw: bytes, path, value) -> bytes:
+    document = json.loads(raw)
+    holder = document
+    for key in path[:-1]:
+        holder = holder[key]
+    holder[path[-1]] = value
+    return json.dumps(document).encode()
+
+
+_DOCUMENTS = ("dcat", "stac_collection", "stac_items", "prov")
+_PATHS = {
+    name: [
+        path
+        for path in _places(json.loads(getattr(GOOD, name)[0] if name == "stac_items" else getattr(GOOD, name)))
+        if path
+    ]
+    for name in _DOCUMENTS
+}
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.data())
+def test_d1_d2_d3_any_single_value_replaced_gives_findings_and_no_traceback(data):
+    name = data.draw(st.sampled_from(_DOCUMENTS))
+    path, value = data.draw(st.sampled_from(_PATHS[name])), data.draw(_VALUES)
+    raw = getattr(GOOD, name)
+    spoiled = _replaced(raw[0] if name == "stac_items" else raw, path, value)
+    documents = dataclasses.replace(GOOD, **{name: (spoiled,) if name == "stac_items" else spoiled})
+    validate = {"dcat": validate_dcat, "prov": validate_prov}.get(name, validate_stac)
+    for findings in (
+        validate(spoiled, profile="kfm"),
+        validate(spoiled, profile="core"),
+        check_crosslinks(documents, RECEIPTS, STORED),
+        check_evidence(documents),
+    ):
+        assert all(finding.message and finding.code for finding in findings)
