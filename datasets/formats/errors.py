@@ -35,7 +35,8 @@ class Limits:
     """Upper bounds, each refused with its own code when exceeded.
 
     ``columns``: number of columns; ``vertices``: positions in one geometry; ``value_characters``: text of one feature
-    or one CSV field; ``property_depth``: nesting inside one property; ``batch_rows``: rows in memory and in one row group.
+    or one CSV field; ``property_depth``: nesting inside one property;
+    ``batch_rows``, ``batch_bytes``: rows, or bytes of them, in memory and in one row group.
     """
 
     columns: int = 2_000

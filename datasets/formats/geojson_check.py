@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -244,7 +245,7 @@ def _ring(ring: list[Any], where: str, *, positions_hold: bool) -> Findings:
 def _signed_area(ring: list[list[float]]) -> float:
     """Twice the planar area, from the first position for precision; positive when counterclockwise."""
     x0, y0 = ring[0][0], ring[0][1]
-    pairs = zip(ring, ring[1:], strict=False)
+    pairs = pairwise(ring)
     return float(sum((a[0] - x0) * (b[1] - y0) - (b[0] - x0) * (a[1] - y0) for a, b in pairs))
 
 

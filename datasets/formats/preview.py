@@ -1,8 +1,8 @@
 """Keeps a small picture of a dataset for the page's map: a simplified GeoJSON FeatureCollection.
 
 Decides which rows are shown: every n-th, so that the same rows are shown on every run. Never holds more than a bounded
-number of geometries, and never a property but the row number. It is a picture of the input to policy, not of its output:
-whoever shows it must ask the policy decision point first (clause C1).
+number of geometries, and never a property but the row number. It is a picture of the input to policy, not of its
+output: whoever shows it must ask the policy decision point first (clause C1).
 """
 
 from __future__ import annotations

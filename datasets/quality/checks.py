@@ -1,14 +1,13 @@
 """Runs the checks that a dataset spec declares, and only those.
 
 Decides a verdict for each: ``pass`` or ``fail`` by its threshold, ``warn`` where the spec says that failing only warns,
-``error`` for a check that is unknown, misdeclared or can't be measured. An error is never a pass, whatever its severity.
-Keeps clauses E1 (declared checks, these bytes) and E2 (thresholds).
+``error`` for a check that is unknown, misdeclared or can't be measured. An error is never a pass, whatever its
+severity. Keeps clauses E1 (declared checks, these bytes) and E2 (thresholds).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import math
 import operator as compare
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +26,8 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": compare.lt,
 }
 _BLOCKING = {"fail", "error", "block", "blocker", "critical", "high"}
+# Beyond this a double no longer holds every whole number (RFC 8785 section 3.2.2.3).
+_LARGEST = 2**53
 _WARNING = {"warn", "warning", "info", "low"}
 
 
@@ -94,20 +95,21 @@ def _evaluate(check: Any, subject: Subject) -> CheckResult:
         return CheckResult("(unnamed)", ">=", None, "fail", None, "error", message)
     name, severity = _text(check.get("name"), "(unnamed)"), _text(check.get("severity"), "fail")
     default, measurement = KNOWN.get(name, (">=", None))
-    operator, threshold = _text(check.get("operator"), default), check.get("threshold")
-    usable = type(threshold) in {int, float} and math.isfinite(threshold)
-    declared = (name, operator, threshold if usable else None, severity)
+    operator = _text(check.get("operator"), default)
+    threshold: Any = check.get("threshold")
+    usable = type(threshold) in {int, float} and -_LARGEST <= threshold <= _LARGEST
     try:
         _check_declaration(check, operator, severity, usable=usable)
         if measurement is None:
-            raise NotMeasurable("No check of this name is known.")
+            raise NotMeasurable("No check of this name is known.")  # noqa: TRY301 - one exit
         nested = check.get("parameters", {})
         if not isinstance(nested, Mapping):
-            raise NotMeasurable("The check's parameters are not an object.")
+            raise NotMeasurable("The check's parameters are not an object.")  # noqa: TRY301 - one exit
         measure = measurement(subject, {**nested, **{k: v for k, v in check.items() if k != "parameters"}})
     except NotMeasurable as reason:
-        return CheckResult(*declared, None, "error", f"Not measured: {reason}")
-    return _judge(declared, measure, threshold)
+        shown = threshold if usable else None
+        return CheckResult(name, operator, shown, severity, None, "error", f"Not measured: {reason}")
+    return _judge((name, operator, threshold, severity), measure)
 
 
 def _check_declaration(check: Mapping[str, Any], operator: str, severity: str, *, usable: bool) -> None:
@@ -119,8 +121,8 @@ def _check_declaration(check: Mapping[str, Any], operator: str, severity: str, *
         raise NotMeasurable("The check's severity is neither fail nor warn.")
 
 
-def _judge(declared: tuple[str, str, float | None, str], measure: Measure, threshold: float) -> CheckResult:
-    name, operator, _threshold, severity = declared
+def _judge(declared: tuple[str, str, float, str], measure: Measure) -> CheckResult:
+    name, operator, threshold, severity = declared
     holds = OPERATORS[operator](measure.value, threshold)
     verdict: Verdict = "pass" if holds else "warn" if severity in _WARNING else "fail"
     message = f"{name} is {measure.value:.6g}; the spec asks for {operator} {threshold:.6g}."

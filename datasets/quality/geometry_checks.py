@@ -66,7 +66,7 @@ def _numbers(bbox: Any) -> tuple[float, float, float, float]:
 
 
 def extent_of(parameters: Mapping[str, Any], spec: Mapping[str, Any]) -> tuple[float, float, float, float]:
-    """The check's ``bbox``, else the spec's ``extent`` (four numbers, or ``bbox``, or ``spatial.bbox``), else Kansas."""
+    """The check's ``bbox``, else the spec's ``extent`` (numbers, ``bbox`` or ``spatial.bbox``), else Kansas."""
     extent: Any = parameters.get("bbox", spec.get("extent", KANSAS))
     for name in ("spatial", "bbox"):
         if isinstance(extent, Mapping) and name in extent:

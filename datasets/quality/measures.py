@@ -1,7 +1,7 @@
 """What a check measures, and the table that it is measured on.
 
-Decides how a file is opened for counting (DuckDB, no extensions, no other file) and how one ``Measure`` is compared with
-its threshold's meaning. Names from specs and files never reach SQL: columns are renamed ``c0``, ``c1``, ... first, and
+Decides how a file is opened for counting (DuckDB, no extensions) and
+what one ``Measure`` holds. Names from specs and files never reach SQL: columns are renamed ``c0``, ``c1``, ... first, and
 values are bound as parameters. Keeps clause E2.
 """
 
@@ -67,7 +67,7 @@ class Table:
         )
         names = [f"c{index}" for index in range(len(self.schema))]
         literal = "'" + str(self.path.resolve()).replace("'", "''") + "'"
-        # A column may itself be called file_row_number; then rows are numbered as the scan, which keeps order, gives them.
+        # A column may itself be called file_row_number; the scan keeps order, so its rows can be counted instead.
         if any(name.lower() == "file_row_number" for name in self.schema.names):
             source = f"SELECT *, row_number() OVER () - 1 FROM read_parquet({literal})"  # noqa: S608 - quoted literal
         else:

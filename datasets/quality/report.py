@@ -53,7 +53,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class QualityReport:
-    """``artifact_digest``: of the very bytes that were checked; ``columns``: name, type, nulls, approximate distinct."""
+    """``artifact_digest``: of the very bytes that were checked; ``columns``: name, type, nulls, distinct."""
 
     artifact_digest: str
     rows: int

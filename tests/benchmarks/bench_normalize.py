@@ -1,6 +1,6 @@
 """Prints time and peak memory of normalizing synthetic files; asserts nothing.
 
-Run: ``python -m tests.benchmarks.bench_normalize [MEGABYTES]``. The data is synthetic and lives in a temporary directory.
+Run: ``python -m tests.benchmarks.bench_normalize [MEGABYTES]``. Its data is synthetic.
 """
 
 from __future__ import annotations

@@ -227,7 +227,7 @@ def test_types_do_not_depend_on_the_order_of_rows(tmp_path):
 
 
 def test_csv_codes_with_leading_zeros_and_long_numbers_stay_text(tmp_path):
-    raw = b"fips,n,x1,long,flag,day,lat,lon\n020,1,1.50,12345678901234567890,true,2024-01-02,38,-98\n001,,2.25,1,FALSE,,,\n"
+    raw = b"fips,n,x1,long,flag,day,lat,lon\n020,1,1.50,12345678901234567890,true,2024-01-02,38,-98\n001,,2.25,1,FALSE,,,\n"  # noqa: E501 - data
     result = run(tmp_path, b"\xef\xbb\xbf" + raw)
     row = table(tmp_path).to_pylist()[0]
     assert row.pop("geometry")
@@ -248,7 +248,7 @@ def test_csv_rows_that_cannot_be_kept_are_named(tmp_path):
 
 
 def test_csv_well_known_text(tmp_path):
-    raw = b'id;wkt\n1;POINT (-98 38)\n2;"POLYGON ((0 0, 1 0, 1 1, 0 0))"\n3;POLYGON ((0 0, 1 0, 1 1, 0 0.5))\n4;\n5;nonsense\n'
+    raw = b'id;wkt\n1;POINT (-98 38)\n2;"POLYGON ((0 0, 1 0, 1 1, 0 0))"\n3;POLYGON ((0 0, 1 0, 1 1, 0 0.5))\n4;\n5;nonsense\n'  # noqa: E501 - data
     result = run(tmp_path, raw)
     assert result.geometry_types == ("Point", "Polygon")
     assert result.rejected_by_code == {"invalid_wkt": 2}
