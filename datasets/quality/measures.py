@@ -1,7 +1,8 @@
 """What a check measures, and the table that it is measured on.
 
 Decides how a file is opened for counting (DuckDB, no extensions) and
-what one ``Measure`` holds. Names from specs and files never reach SQL: columns are renamed ``c0``, ``c1``, ... first, and
+what one ``Measure`` holds. Names from specs and files never reach SQL: columns are renamed
+``c0``, ``c1``, ... first, and
 values are bound as parameters. Keeps clause E2.
 """
 
