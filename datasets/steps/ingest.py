@@ -1,0 +1,112 @@
+"""The ingest run: makes a dataset version from an acquisition. Keeps clauses A1 (derived id) and B2 (terms beside bytes)."""
+
+from __future__ import annotations
+
+import json
+
+from audit import ledger
+from audit.events import Event
+from datasets import identity
+from datasets.decisions import decide, request_for, resource_of
+from datasets.errors import Refused
+from datasets.formats.sniff import HEAD_BYTES, sniff
+from datasets.models import Acquisition, Artifact, DatasetVersion, PolicyLabel
+from datasets.people import PIPELINE
+from datasets.policy.requests import Action
+from datasets.policy.roles import Role
+from datasets.runs import NewFile, new_run_id, record_run
+from datasets.steps.workspace import Workspace, keep_json
+from datasets.stores import console_store
+from datasets.zones import layout
+
+REPORT_VERSION = "v1"
+
+
+def inspect(acquisition: Acquisition, work: Workspace) -> Artifact:
+    """Reads the source's first bytes and stores what was found as the intake report. Raises ``UnreadableSource``."""
+    head = b""
+    for chunk in console_store().open(acquisition.source_id):
+        head = head or chunk[:HEAD_BYTES]
+        work.listener.progress(len(chunk), acquisition.source.size_bytes)
+    found = sniff(head)
+    work.listener.line(f"The source is {found.format}, {acquisition.source.size_bytes} bytes; its digest was verified.")
+    return keep_json(
+        {
+            "kfm_intake_report_version": REPORT_VERSION,
+            "acquisition_id": acquisition.acquisition_id,
+            "source_digest": acquisition.source_id,
+            "size_bytes": acquisition.source.size_bytes,
+            "format": found.format,
+            "status": "pass",
+        },
+        at=work.at,
+    )
+
+
+def existing_version(acquisition: Acquisition) -> DatasetVersion | None:
+    """The version these very bytes already are under this spec and slice, if any."""
+    inputs = str(identity.inputs_digest([acquisition.source_id]))
+    return DatasetVersion.objects.filter(
+        dataset=acquisition.dataset, slice=acquisition.slice, spec=acquisition.spec, inputs_digest=inputs
+    ).first()
+
+
+def make_version(acquisition: Acquisition) -> DatasetVersion:
+    """Records the version with its derived id and the label its spec intends. Called inside a transaction."""
+    inputs = str(identity.inputs_digest([acquisition.source_id]))
+    taken = dict(DatasetVersion.objects.filter(dataset=acquisition.dataset).values_list("version_id", "inputs_digest"))
+    try:
+        version_id = identity.version_id(acquisition.slice, acquisition.spec.spec_hash, inputs, taken)
+    except identity.IdentityError as refusal:
+        raise Refused("identity_refused", str(refusal)) from refusal
+    intent = (json.loads(acquisition.spec.canonical).get("sensitivity") or {}).get("policy_label_intent")
+    return DatasetVersion.objects.create(
+        dataset=acquisition.dataset,
+        version_id=version_id,
+        slice=acquisition.slice,
+        spec=acquisition.spec,
+        acquisition=acquisition,
+        inputs_digest=inputs,
+        policy_label=PolicyLabel.objects.filter(name=intent).first(),
+        created_by=acquisition.acquired_by,
+        created_at=acquisition.acquired_at,
+    )
+
+
+def record(version: DatasetVersion, report: Artifact, work: Workspace) -> None:
+    """Leaves the ingest receipt, and the label's assignment in the ledger. Called inside the same transaction."""
+    acquisition = version.acquisition
+    resource = resource_of(version, person=PIPELINE, standing="RAW", has_bytes=True)
+    decision = decide(
+        request_for(PIPELINE, Action.UPLOAD, resource, dataset_pk=version.dataset_id, role=Role.PIPELINE), version=version, at=work.at
+    )
+    if decision.decision != "allow":
+        raise Refused("policy_denies", "The policy does not let these bytes in. A steward can look the decision up.")
+    paths = {"source": acquisition.source, "terms.txt": acquisition.terms, "acquisition.json": acquisition.manifest, "intake.json": report}
+    parts = {"source": "source", "terms.txt": "terms", "acquisition.json": "acquisition_manifest", "intake.json": "intake_report"}
+    record_run(
+        version=version,
+        run_id=new_run_id(work.at),
+        operation="ingest",
+        inputs=[acquisition.source],
+        files=[
+            NewFile(artifact, "raw", parts[name], layout.raw(version.dataset.slug, acquisition.acquisition_id, name))
+            for name, artifact in paths.items()
+        ],
+        passed=True,
+        report=report,
+        decision=decision,
+        params={"slice": version.slice, "spec_hash": version.spec.spec_hash},
+        by=PIPELINE,
+        role=Role.PIPELINE.value,
+        at=work.at,
+    )
+    if version.policy_label is not None:
+        ledger.append(
+            event=Event.LABEL_ASSIGNED,
+            actor=PIPELINE.principal,
+            role=Role.PIPELINE.value,
+            subject=version.reference,
+            references={"label": version.policy_label.name, "from": "spec"},
+            at=work.at,
+        )
