@@ -84,12 +84,26 @@ def person_for(user: AbstractBaseUser | AnonymousUser) -> Person:
     return Person(user.username, user.get_full_name() or user.username, roles, {k: frozenset(v) for k, v in grants.items()})
 
 
+def person_named(principal: str) -> Person:
+    """The person with this principal as they are now: roles that were revoked meanwhile are gone."""
+    user = User.objects.filter(username=principal).first()
+    return person_for(user) if user else PUBLIC
+
+
 def names_of(principals: set[str]) -> dict[str, str]:
     """Display names by principal, in one query; an unknown principal keeps its own text."""
     known = {PIPELINE.principal: PIPELINE.name, PUBLIC.principal: PUBLIC.name}
     for user in User.objects.filter(username__in=principals):
         known[user.username] = user.get_full_name() or user.username
     return {p: known.get(p, p) for p in principals}
+
+
+@transaction.atomic
+def appoint_first_admin(*, user: User, reason: str, at: datetime) -> RoleAssignment:
+    """Makes *user* the first admin. Only while the console has none: after that, admins assign roles."""
+    if RoleAssignment.objects.filter(role=Role.ADMIN.value, revoked_at__isnull=True).exists():
+        raise Refused("admin_exists", "The console has an admin already; roles are assigned in the console.")
+    return assign_role(user=user, role=Role.ADMIN, by=Person("console", "Console", frozenset({Role.ADMIN})), reason=reason, at=at)
 
 
 @transaction.atomic

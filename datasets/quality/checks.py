@@ -16,7 +16,7 @@ from typing import Any
 
 from datasets.quality import geometry_checks, value_checks
 from datasets.quality.measures import Measure, NotMeasurable, Table, share
-from datasets.quality.report import CheckResult, QualityReport, Verdict
+from datasets.quality.report import BLOCKING_SEVERITIES, WARNING_SEVERITIES, CheckResult, QualityReport, Verdict
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">=": compare.ge,
@@ -25,10 +25,8 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">": compare.gt,
     "<": compare.lt,
 }
-_BLOCKING = {"fail", "error", "block", "blocker", "critical", "high"}
 # Beyond this a double no longer holds every whole number (RFC 8785 section 3.2.2.3).
 _LARGEST = 2**53
-_WARNING = {"warn", "warning", "info", "low"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +51,8 @@ def _row_count(subject: Subject, _parameters: Parameters) -> Measure:
 def _row_growth(subject: Subject, _parameters: Parameters) -> Measure:
     if subject.previous_rows is None:
         raise NotMeasurable("It is not known how many rows the previous version had.")
-    if subject.previous_rows == 0:
-        raise NotMeasurable("There is no previous version with rows to compare with.")
+    if subject.previous_rows == 0:  # the first version: nothing grew yet
+        return Measure(0.0, {"rows": subject.table.rows, "previous_rows": 0})
     value = abs(subject.table.rows - subject.previous_rows) / subject.previous_rows
     return Measure(value, {"rows": subject.table.rows, "previous_rows": subject.previous_rows})
 
@@ -117,14 +115,14 @@ def _check_declaration(check: Mapping[str, Any], operator: str, severity: str, *
         raise NotMeasurable("The check has no number as its threshold.")
     if operator not in OPERATORS or not isinstance(check.get("operator", ""), str):
         raise NotMeasurable("The check's operator is none of >=, <=, ==, >, <.")
-    if severity not in _BLOCKING | _WARNING or not isinstance(check.get("severity", ""), str):
+    if severity not in BLOCKING_SEVERITIES | WARNING_SEVERITIES or not isinstance(check.get("severity", ""), str):
         raise NotMeasurable("The check's severity is neither fail nor warn.")
 
 
 def _judge(declared: tuple[str, str, float, str], measure: Measure) -> CheckResult:
     name, operator, threshold, severity = declared
     holds = OPERATORS[operator](measure.value, threshold)
-    verdict: Verdict = "pass" if holds else "warn" if severity in _WARNING else "fail"
+    verdict: Verdict = "pass" if holds else "warn" if severity in WARNING_SEVERITIES else "fail"
     message = f"{name} is {measure.value:.6g}; the spec asks for {operator} {threshold:.6g}."
     if measure.counts.get("failed"):
         message += f" {measure.counts['failed']} of {measure.counts['checked']} do not hold."

@@ -23,6 +23,11 @@ def canonical_number(value: float | None) -> float | int | None:
     return int(rounded) if rounded == int(rounded) else rounded
 
 
+#: A check of the first kind stops a version when it is missed; one of the second is reported and stops nothing.
+BLOCKING_SEVERITIES = frozenset({"fail", "error", "block", "blocker", "critical", "high"})
+WARNING_SEVERITIES = frozenset({"warn", "warning", "info", "low"})
+
+
 @dataclass(frozen=True, slots=True)
 class CheckResult:
     """One check. ``value``: what was measured (None: not measured); ``sample_rows``: rows of the file, from 1."""

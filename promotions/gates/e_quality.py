@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from datasets.quality.report import WARNING_SEVERITIES
 from promotions.gates import ClauseFinding
 
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -59,8 +60,7 @@ def _e2(evidence: Evidence) -> list[ClauseFinding]:
     rows = evidence.report.get("checks") or []
     findings = []
     for place, declared in enumerate(evidence.declared):
-        reported = [row for row in rows if row.get("index") == place]
-        findings += _check(declared, reported[0] if len(reported) == 1 else None)
+        findings += _check(declared, rows[place] if place < len(rows) else None)
     if evidence.rows_rejected is None:
         findings.append(_finding("E2", "rejects_unknown", "qa#/rows_rejected", "The report does not say how many records were rejected.", "Run the checks again.", "missing"))
     elif evidence.rows_rejected and evidence.rejects_measured_digest is None:
@@ -80,7 +80,7 @@ def _check(declared: Mapping[str, Any], row: Mapping[str, Any] | None) -> list[C
     symbol = declared.get("operator") or row.get("operator")
     if symbol not in COMPARE:
         return [_finding("E2", "operator_unknown", where, f"The check {name} uses the operator {symbol!r}, which is not known.", "Use one of >=, <=, ==, >, <.", "error")]
-    if COMPARE[symbol](row["value"], row["threshold"]) or declared.get("severity") == "warning":
+    if COMPARE[symbol](row["value"], row["threshold"]) or declared.get("severity") in WARNING_SEVERITIES:
         return []
     return [
         _finding(
@@ -88,9 +88,14 @@ def _check(declared: Mapping[str, Any], row: Mapping[str, Any] | None) -> list[C
             "threshold_missed",
             where,
             f"{name} is {row['value']}; it must be {symbol} {row['threshold']}.",
-            str(row.get("message") or "Look at the failing rows, mend the source and ingest again."),
+            f"{_where_to_look(row)}Mend the source and ingest it again; another threshold needs a new spec.",
         )
     ]
+
+
+def _where_to_look(row: Mapping[str, Any]) -> str:
+    failed, rows = (row.get("counts") or {}).get("failed"), row.get("sample_rows") or []
+    return f"{failed} fail, for example row {', '.join(str(r) for r in rows[:5])}. " if failed and rows else ""
 
 
 def _finding(clause: str, code: str, where: str, message: str, fix: str, kind: Any = "violated") -> ClauseFinding:  # noqa: PLR0913 - a finding's own fields

@@ -1,0 +1,421 @@
+"""The form that builds a dataset spec, field by field, and the one that takes a spec as it was written.
+
+Decides only where a field stands in the spec (a JSON pointer, RFC 6901) and how its text is read; whether the spec is well
+formed is ``datasets.specs``' to say (clauses A1, A2). What a form has no field for stays as the base document had it, so
+recording a spec again changes nothing that was not touched.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+from audit.canonical import StrictJsonError, parse_strict
+from audit.findings import Finding
+from datasets import rights, specs
+from datasets.models import PolicyLabel
+from datasets.policy.obligations import ObligationKind
+from datasets.quality.checks import KNOWN, OPERATORS
+
+CHECK_HELP: dict[str, str] = {
+    "geometry_valid": "share of geometries that are valid",
+    "geometry_type": "share of geometries of the types in parameters {“types”: […]}",
+    "within_extent": "share of geometries inside the extent, or inside Kansas when no extent is given",
+    "required_fields_present": "share of values present in the fields",
+    "unique": "share of rows whose fields are together unlike any other's",
+    "duplicate_rate": "share of rows that repeat another in the fields",
+    "null_rate": "share of empty values in {“field”: …}",
+    "value_range": "share of values of {“field”: …} from “min” to “max”",
+    "allowed_values": "share of values of {“field”: …} that are among “values”",
+    "date_order": "share of rows whose {“start”: …} is not after “end”",
+    "no_future_dates": "share of dates of {“field”: …} that are not after the day of acquisition",
+    "row_count": "number of rows",
+    "row_growth": "change of the number of rows since the published version, as a share",
+    "rejected_rate": "share of records that were rejected",
+}
+#: Where each field of the form stands in the spec.
+POINTERS: dict[str, str] = {
+    "title": "/title",
+    "dataset_slug": "/dataset_slug",
+    "description": "/description",
+    "authority": "/upstream/authority",
+    "access_method": "/upstream/access_method",
+    "endpoint_url": "/upstream/endpoints",
+    "cadence": "/upstream/cadence",
+    "license": "/upstream/terms/license",
+    "rights_holder": "/upstream/terms/rights_holder",
+    "attribution": "/upstream/terms/attribution",
+    "terms_uri": "/upstream/terms/terms_uri",
+    "policy_label": "/sensitivity/policy_label_intent",
+    "obligations": "/sensitivity/obligations",
+    "crs": "/normalization/crs",
+    "canonical_fields": "/normalization/canonical_fields",
+    "themes": "/themes",
+    "keywords": "/keywords",
+    "bbox": "/extent/bbox",
+    "temporal": "/extent/temporal",
+}
+TITLE_LENGTH = 300
+NEW_SPEC: dict[str, Any] = {
+    "kfm_spec_version": "v1",
+    "upstream": {},
+    "sensitivity": {"obligations": []},
+    "normalization": {"canonical_fields": {"geometry": "derived.geometry"}, "units": {}, "crs": "EPSG:4326"},
+    "validation": {"checks": [{"name": "geometry_valid", "operator": ">=", "threshold": 1}]},
+}
+_CHECK_KEYS = ("name", "operator", "threshold", "fields", "parameters")
+_OBLIGATION_HELP = (
+    "One a line: a kind and its parameter, as generalize_geometry {“min_cell_size_m”: 10000}. Kinds: "
+    + ", ".join(kind.value for kind in ObligationKind)
+    + "."
+)
+
+
+def _text(label: str, help_text: str = "", **extra: Any) -> forms.CharField:
+    return forms.CharField(label=label, help_text=help_text, required=False, max_length=extra.pop("max_length", 2000), **extra)
+
+
+class SpecForm(forms.Form):
+    """The fields of a spec. None is required here: what a spec must hold, ``specs.check_spec`` says, field by field."""
+
+    title = _text("Title", "As people will read it.", max_length=TITLE_LENGTH)
+    dataset_slug = _text("Slug", "The dataset's id, for ever: lower-case letters, digits and underscores, authority first, no date.")
+    description = forms.CharField(label="Description", required=False, max_length=20_000, widget=forms.Textarea)
+    authority = _text("Authority", "Who publishes it upstream.")
+    access_method = _text("Access method", "How it is fetched: bulk_csv, api, manual_upload.")
+    endpoint_url = _text("Endpoint", "The address it is fetched from, without user name or password.")
+    cadence = _text("Cadence", "How often upstream changes: monthly, yearly, irregular.")
+    license = _text(
+        "Licence",
+        "An SPDX id such as CC-BY-4.0, or a LicenseRef- of your own with its terms.",
+        widget=forms.TextInput(attrs={"list": "licenses", "autocomplete": "off"}),
+    )
+    rights_holder = _text("Rights holder")
+    attribution = _text("Attribution", "The credit line shown with every copy.")
+    terms_uri = _text("Terms", "Where the upstream's terms stand.")
+    policy_label = forms.ChoiceField(label="Policy label intent", required=False)
+    obligations = forms.CharField(
+        label="Obligations", required=False, max_length=20_000, help_text=_OBLIGATION_HELP, widget=forms.Textarea
+    )
+    crs = _text("Coordinate reference system", "Such as EPSG:4326.")
+    canonical_fields = forms.CharField(
+        label="Canonical fields",
+        required=False,
+        max_length=50_000,
+        help_text="One a line: name = upstream.COLUMN, and one geometry: geometry = derived.geometry, derived.from_latlon or derived.from_wkt.",
+        widget=forms.Textarea,
+    )
+    themes = _text("Themes", "Separated by commas.")
+    keywords = _text("Keywords", "Separated by commas.")
+    bbox = _text("Extent", "West, south, east, north in degrees: -102.05, 36.99, -94.59, 40.0.")
+    temporal = _text("Time covered", "Start / end, each YYYY[-MM[-DD]]; leave one side empty when it is open.")
+
+    def __init__(self, *args: Any, base: Mapping[str, Any] | None = None, labels: list[PolicyLabel], **kwargs: Any) -> None:
+        self.base = copy.deepcopy(dict(base if base is not None else NEW_SPEC))
+        self.labels = labels
+        super().__init__(*args, initial=initial_from(self.base), **kwargs)
+        choices = [("", "choose one"), *((label.name, f"{label.title} ({label.name})") for label in labels)]
+        intent = (self.base.get("sensitivity") or {}).get("policy_label_intent")
+        if intent and intent not in {label.name for label in labels}:
+            choices.append((intent, f"{intent} (not a label of this console)"))
+        self.fields["policy_label"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
+        if base is not None:
+            self.fields["dataset_slug"].disabled = True
+            self.fields["dataset_slug"].help_text = "A slug never changes."
+
+    def clean_canonical_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        known = (self.base.get("normalization") or {}).get("canonical_fields") or {}
+        for number, line in enumerate(self.cleaned_data["canonical_fields"].splitlines(), start=1):
+            name, equals, source = (part.strip() for part in line.partition("="))
+            if not line.strip():
+                continue
+            if not (name and equals and source):
+                raise forms.ValidationError(f"Line {number} is not “name = source”.")
+            if name in fields:
+                raise forms.ValidationError(f"Line {number} names {name} a second time.")
+            kept = known.get(name)
+            fields[name] = kept if isinstance(kept, dict) and _json(kept) == source else source
+        return fields
+
+    def clean_obligations(self) -> list[dict[str, Any]]:
+        found = []
+        for number, line in enumerate(self.cleaned_data["obligations"].splitlines(), start=1):
+            kind, _, rest = line.strip().partition(" ")
+            if kind:
+                found.append({"type": kind, **_object(rest, f"Line {number}: write the parameters as a JSON object, or none.")})
+        return found
+
+    def clean_bbox(self) -> list[float | int] | None:
+        text = self.cleaned_data["bbox"].strip()
+        if not text:
+            return None
+        try:
+            return [number(part) for part in text.split(",")]
+        except ValueError as error:
+            raise forms.ValidationError("An extent is numbers with commas between: west, south, east, north.") from error
+
+    def clean_temporal(self) -> dict[str, str | None] | None:
+        start, slash, end = (part.strip() for part in self.cleaned_data["temporal"].partition("/"))
+        if not start and not end:
+            return None
+        if not slash:
+            raise forms.ValidationError("Write start / end; leave one side empty when it is open.")
+        return {"start": start or None, "end": end or None}
+
+    def clean_themes(self) -> list[str]:
+        return _words(self.cleaned_data["themes"])
+
+    def clean_keywords(self) -> list[str]:
+        return _words(self.cleaned_data["keywords"])
+
+
+class CheckRow(forms.Form):
+    """One declared check; a row without a name is none."""
+
+    name = forms.ChoiceField(label="Check", required=False)
+    operator = forms.ChoiceField(label="Operator", required=False, choices=[("", "usual"), *((o, o) for o in OPERATORS)])
+    threshold = forms.CharField(label="Threshold", required=False, max_length=40)
+    fields_named = forms.CharField(label="Fields", required=False, max_length=2000)
+    parameters = forms.CharField(label="Parameters", required=False, max_length=5000)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [("", "no check"), *((name, name.replace("_", " ")) for name in KNOWN)]
+        declared = self.initial.get("name")
+        if declared and declared not in KNOWN:
+            choices.append((declared, f"{declared} (not known here)"))
+        self.fields["name"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
+
+    def clean_threshold(self) -> float | int | None:
+        text = self.cleaned_data["threshold"].strip()
+        if not text:
+            return None
+        try:
+            return number(text)
+        except ValueError as error:
+            raise forms.ValidationError("The threshold is not a number.") from error
+
+    def clean_parameters(self) -> dict[str, Any]:
+        return _object(self.cleaned_data["parameters"], "Write the parameters as a JSON object, such as {“field”: “acres”}.")
+
+    def clean_fields_named(self) -> list[str]:
+        return _words(self.cleaned_data["fields_named"])
+
+
+CheckRows = forms.formset_factory(CheckRow, extra=2, max_num=100, absolute_max=100)
+
+
+class SpecDocumentForm(forms.Form):
+    """A spec as it was written: a file, or pasted text."""
+
+    file = forms.FileField(label="JSON or YAML file", required=False, allow_empty_file=True)
+    document = forms.CharField(
+        label="Or paste it",
+        required=False,
+        strip=False,
+        max_length=specs.MAX_BYTES,
+        widget=forms.Textarea(attrs={"class": "code", "spellcheck": "false"}),
+    )
+    syntax = forms.ChoiceField(label="Written in", choices=[("json", "JSON"), ("yaml", "YAML")], initial="json")
+
+
+def initial_from(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The form's texts for *spec*."""
+    upstream, sensitivity = spec.get("upstream") or {}, spec.get("sensitivity") or {}
+    normalization, extent = spec.get("normalization") or {}, spec.get("extent") or {}
+    terms = upstream.get("terms") or upstream.get("terms_snapshot") or {}
+    endpoints = upstream.get("endpoints") or [{}]
+    temporal = extent.get("temporal") or {}
+    fields = (normalization.get("canonical_fields") or {}).items()
+    return {
+        **{name: spec.get(name, "") for name in ("title", "dataset_slug", "description")},
+        **{name: upstream.get(name, "") for name in ("authority", "access_method", "cadence")},
+        **{name: terms.get(name, "") for name in ("license", "rights_holder", "attribution", "terms_uri")},
+        "endpoint_url": endpoints[0].get("url", ""),
+        "policy_label": sensitivity.get("policy_label_intent", ""),
+        "obligations": "\n".join(_obligation_line(o) for o in sensitivity.get("obligations") or []),
+        "crs": normalization.get("crs", ""),
+        "canonical_fields": "\n".join(f"{k} = {v if isinstance(v, str) else _json(v)}" for k, v in fields),
+        "themes": ", ".join(spec.get("themes") or []),
+        "keywords": ", ".join(spec.get("keywords") or []),
+        "bbox": ", ".join(str(n) for n in extent.get("bbox") or []),
+        "temporal": f"{temporal.get('start') or ''} / {temporal.get('end') or ''}" if temporal else "",
+    }
+
+
+def check_rows_from(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The initial rows of the checks of *spec*."""
+    return [
+        {
+            "name": check.get("name", ""),
+            "operator": check.get("operator", ""),
+            "threshold": _json(check["threshold"]) if "threshold" in check else "",
+            "fields_named": ", ".join(check.get("fields") or []),
+            "parameters": _json(check["parameters"]) if check.get("parameters") else "",
+        }
+        for check in (spec.get("validation") or {}).get("checks") or []
+    ]
+
+
+def build_spec(form: SpecForm, rows: Any) -> tuple[dict[str, Any], list[tuple[int, int]]]:
+    """The spec that the cleaned *form* and check *rows* spell, and which check came from which row.
+
+    A field that did not read (it has its own error) is left as the base has it, so that the rest can be judged.
+    """
+    said = form.cleaned_data
+    spec = copy.deepcopy(form.base)
+    upstream = spec.setdefault("upstream", {})
+    for name in ("title", "dataset_slug", "description"):
+        _put(spec, name, said.get(name))
+    for name in ("authority", "access_method", "cadence"):
+        _put(upstream, name, said.get(name))
+    _put_endpoint(upstream, said.get("endpoint_url"))
+    _put_terms(upstream, said)
+    sensitivity = spec.setdefault("sensitivity", {})
+    _put(sensitivity, "policy_label_intent", said.get("policy_label"))
+    if "obligations" in said:
+        sensitivity["obligations"] = said["obligations"]
+    normalization = spec.setdefault("normalization", {})
+    _put(normalization, "crs", said.get("crs"))
+    normalization.setdefault("units", {})
+    if "canonical_fields" in said:
+        normalization["canonical_fields"] = said["canonical_fields"]
+    for name in ("themes", "keywords"):
+        _put(spec, name, said.get(name))
+    extent = spec.setdefault("extent", {})
+    _put(extent, "bbox", said.get("bbox"))
+    _put(extent, "temporal", said.get("temporal"))
+    if not extent:
+        del spec["extent"]
+    places = _put_checks(spec, rows)
+    _put_derived(spec)
+    return spec, places
+
+
+def faults_of_row(spec: Mapping[str, Any]) -> list[Finding]:
+    """What a well-formed spec may say and the dataset's row can't hold."""
+    title = spec.get("title")
+    if isinstance(title, str) and (len(title) > TITLE_LENGTH or "\x00" in title):
+        return [Finding("title_unfit", "/title", f"A title has at most {TITLE_LENGTH} characters and no NUL character.", "Shorten it.")]
+    return []
+
+
+def field_of(where: str, places: list[tuple[int, int]]) -> tuple[str, int | None]:
+    """The form field that a finding at *where* belongs beside, and its check row; ``""`` for none."""
+    if where.startswith("/validation/checks/"):
+        parts = where.split("/")
+        index = int(parts[3])
+        rows = dict(places)
+        if index in rows:
+            return {"fields": "fields_named"}.get(parts[4] if len(parts) > 4 else "name", parts[4] if len(parts) > 4 else "name"), rows[index]  # noqa: PLR2004 - /validation/checks/<n>/<key>
+    where = where.replace("/upstream/terms_snapshot/", "/upstream/terms/")
+    for name, at in POINTERS.items():
+        if where == at or where.startswith(f"{at}/"):
+            return name, None
+    return ("license", None) if where == "/upstream/terms" else ("", None)
+
+
+def number(text: str) -> float | int:
+    """A JSON number. Raises ``ValueError``."""
+    value = json.loads(text.strip(), parse_constant=lambda word: word)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value in (float("inf"), float("-inf")):
+        raise ValueError(f"{text.strip()[:40]!r} is not a number.")
+    return value
+
+
+def licenses() -> tuple[tuple[str, str], ...]:
+    """The licences the form suggests."""
+    return rights.COMMON_LICENSES
+
+
+def _put(target: dict[str, Any], name: str, value: Any) -> None:
+    """Sets what was said; what was left empty is not in the spec. ``None`` for a field that did not read."""
+    if value:
+        target[name] = value
+    else:
+        target.pop(name, None)
+
+
+def _put_endpoint(upstream: dict[str, Any], url: str | None) -> None:
+    endpoints = upstream.setdefault("endpoints", [])
+    if url and endpoints:
+        endpoints[0]["url"] = url
+    elif url:
+        endpoints.append({"url": url})
+    elif endpoints:
+        del endpoints[0]
+
+
+def _put_terms(upstream: dict[str, Any], said: Mapping[str, Any]) -> None:
+    names = ("license", "rights_holder", "attribution", "terms_uri")
+    given = {name: said[name] for name in names if said.get(name)}
+    if "terms" not in upstream and "terms_snapshot" in upstream and set(given) <= {"license"}:
+        _put(upstream["terms_snapshot"], "license", said.get("license"))
+        return
+    terms = upstream.setdefault("terms", {})
+    for name in names:
+        _put(terms, name, given.get(name))
+
+
+def _put_checks(spec: dict[str, Any], rows: Any) -> list[tuple[int, int]]:
+    validation = spec.setdefault("validation", {})
+    before = validation.get("checks") or []
+    checks: list[dict[str, Any]] = []
+    places = []
+    for index, row in enumerate(rows):
+        said = getattr(row, "cleaned_data", {})
+        if not said.get("name"):
+            continue
+        was = before[index] if index < len(before) and before[index].get("name") == said["name"] else {}
+        check = {key: value for key, value in was.items() if key not in _CHECK_KEYS}
+        check["name"] = said["name"]
+        _put(check, "operator", said.get("operator"))
+        if said.get("threshold") is not None:
+            check["threshold"] = said["threshold"]
+        _put(check, "fields", said.get("fields_named"))
+        _put(check, "parameters", said.get("parameters"))
+        places.append((len(checks), index))
+        checks.append(check)
+    validation["checks"] = checks
+    return places
+
+
+def _put_derived(spec: dict[str, Any]) -> None:
+    """The two things a spec needs and nobody should have to type: the records' schema and the output's path."""
+    slug = spec.get("dataset_slug") or "dataset"
+    spec["validation"].setdefault("schema", f"contracts/schemas/{slug}.schema.json")
+    spec.setdefault(
+        "outputs",
+        [{"artifact_type": "geoparquet", "path": f"data/processed/{slug}/{specs.ARTIFACT_PLACEHOLDER}/{slug}.parquet"}],
+    )
+
+
+def _obligation_line(obligation: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in obligation.items() if key != "type"}
+    return f"{obligation.get('type', '')} {_json(rest)}" if rest else str(obligation.get("type", ""))
+
+
+def _object(text: str, complaint: str) -> dict[str, Any]:
+    text = text.strip().replace("“", '"').replace("”", '"')
+    if not text:
+        return {}
+    try:
+        value = parse_strict(text)
+    except StrictJsonError as error:
+        raise forms.ValidationError(complaint) from error
+    if not isinstance(value, dict):
+        raise forms.ValidationError(complaint)
+    return value
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)

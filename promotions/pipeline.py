@@ -1,0 +1,195 @@
+"""Runs one claimed job: the steps from a stored upload to CATALOG, each behind its gates, each taken up where it was left.
+
+It moves versions only through ``transitions``. A step that was recorded is not made again; a step that was cut off is,
+and comes out the same. What fails is told in plain words on the job; a failing gate B, C or E quarantines by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from audit import ledger
+from datasets.catalogs.facts import IncompleteFactsError
+from datasets.formats.errors import UnreadableSource
+from datasets.models import DatasetVersion
+from datasets.people import PIPELINE, person_named
+from datasets.runs import current_receipts
+from datasets.steps import catalog, ingest, validate
+from datasets.steps.workspace import Workspace
+from datasets.zones.store import StoreError
+from promotions import dossier, gates, jobs, proposals, transitions
+from promotions.errors import GatesFailed, Refused
+from promotions.models import Job, Proposal, Standing
+from promotions.proposals import OPEN_STATES
+from promotions.states import ReasonCode, State, Verb
+
+logger = logging.getLogger(__name__)
+
+#: Name and sentence of each step, in order; the page shows them.
+STEPS: tuple[tuple[str, str], ...] = (
+    ("ingest", "Verify the source and give it an id"),
+    ("normalize", "Normalize the source to GeoParquet"),
+    ("check", "Run the declared checks and apply obligations"),
+    ("catalog", "Build DCAT, STAC and PROV"),
+    ("evaluate", "Evaluate the gates"),
+)
+
+REASON_OF_GATE: dict[str, ReasonCode] = {
+    "B": ReasonCode.LICENSE_UNCLEAR,
+    "C": ReasonCode.SENSITIVITY_UNCLEAR,
+    "E": ReasonCode.VALIDATION_FAILED,
+}
+
+
+def run(job: Job) -> None:
+    """Runs *job* to its end, good or bad. Raises nothing that a person should see instead."""
+    reporter = jobs.Reporter(job)
+    try:
+        with jobs.Heartbeat(job):
+            _steps(job, reporter)
+        jobs.finish(job, timezone.now())
+    except jobs.LostClaim:
+        logger.warning("job %s: the claim was lost; another worker has it, or it was cancelled", job.pk)
+    except UnreadableSource as problem:
+        _fail(job, problem.code, problem.message, problem.fix)
+    except GatesFailed as failed:
+        _fail(job, failed.code, failed.message, failed.results[failed.failed[0]].findings[0].fix)
+    except Refused as refusal:
+        _fail(job, refusal.code, refusal.message, "Mend what the message names, then try again.")
+    except IncompleteFactsError as problem:
+        _fail(job, "catalog_facts_incomplete", str(problem), "Record a spec that says it, then ingest under it.")
+    except StoreError as problem:
+        _fail(job, "store_failed", str(problem), "Ask an operator to look at the store, then try again.")
+    except Exception as crash:
+        logger.exception("job %s crashed", job.pk)
+        _fail(job, "crashed", f"The step stopped on an error no one foresaw ({type(crash).__name__}).", "Tell an operator; the worker's log has the details.")
+
+
+def _fail(job: Job, code: str, message: str, fix: str) -> None:
+    try:
+        jobs.fail(job, code=code, message=message, fix=fix, at=timezone.now())
+    except jobs.LostClaim:
+        logger.warning("job %s: failed with %s, but the claim was lost meanwhile", job.pk, code)
+
+
+def _steps(job: Job, reporter: jobs.Reporter) -> None:
+    version = job.version or _ingest(job, reporter)
+    if version is None or not job.propose:
+        return
+    proposer = _proposer(version, job)
+    if _normalize_and_check(version, reporter) is State.QUARANTINE:
+        return
+    _catalog(version, proposer, reporter)
+
+
+def _ingest(job: Job, reporter: jobs.Reporter) -> DatasetVersion | None:
+    acquisition = job.acquisition
+    reporter.step("ingest", f"Verifying {acquisition.source_id}.")
+    existing = ingest.existing_version(acquisition)
+    if existing is not None:
+        reporter.holds_version(existing)
+        reporter.line(f"These bytes are version {existing.version_id} under this spec already; nothing new was made.")
+        return None if existing.acquisition_id != acquisition.pk else existing
+    with _workspace(reporter) as work:
+        report = ingest.inspect(acquisition, work)
+        with transaction.atomic():
+            version = ingest.make_version(acquisition)
+            transitions.begin(acquisition=acquisition, version=version, by=PIPELINE, at=work.at)
+            ingest.record(version, report, work)
+    reporter.holds_version(version)
+    reporter.line(f"Version {version.version_id} stands in RAW.")
+    return version
+
+
+def _proposer(version: DatasetVersion, job: Job) -> str:
+    """Proposes on behalf of who asked, once; the first proposer stays."""
+    proposal = Proposal.objects.filter(version=version).first()
+    if proposal is None and State(_standing(version).state) in OPEN_STATES:
+        proposal = proposals.propose(version=version, by=person_named(job.requested_by), note=job.note, at=timezone.now())
+    return proposal.proposer if proposal else version.created_by
+
+
+def _normalize_and_check(version: DatasetVersion, reporter: jobs.Reporter) -> State:
+    """RAW → WORK → PROCESSED; in WORK or QUARANTINE the checks are made anew."""
+    state = State(_standing(version).state)
+    if state not in {State.RAW, State.WORK, State.QUARANTINE}:
+        return state
+    with _workspace(reporter) as work:
+        reporter.step("normalize", "Fetching the source and writing GeoParquet.")
+        normalized = validate.normalize_source(version, work)
+        if state is State.RAW:
+            transitions.advance(version_pk=version.pk, verb=Verb.NORMALIZE, by=PIPELINE, at=timezone.now())
+        reporter.step("check", "Running the checks that the spec declares.")
+        validate.check_and_protect(_fresh(version), normalized, work)
+    ledger.checkpoint(timezone.now())
+    if state is State.QUARANTINE:
+        reporter.line("The version stays in quarantine; a reviewer may release it if the gate passes now.")
+        return state
+    return _advance_or_quarantine(version, Verb.PROCESS, reporter)
+
+
+def _catalog(version: DatasetVersion, proposer: str, reporter: jobs.Reporter) -> None:
+    state = State(_standing(version).state)
+    if state in {State.PROCESSED, State.CATALOG}:
+        if state is State.PROCESSED or "catalog" not in current_receipts(version):
+            reporter.step("catalog", "Building DCAT, STAC and PROV from the recorded facts.")
+            with _workspace(reporter) as work:
+                catalog.build_catalogs(_fresh(version), proposer=proposer, work=work)
+        if state is State.PROCESSED and _advance_or_quarantine(version, Verb.CATALOG, reporter) is State.QUARANTINE:
+            return
+        reporter.step("evaluate", "Evaluating gates A to G.")
+        ledger.checkpoint(timezone.now())
+        gathered = dossier.gather(_standing(version))
+        results = gates.evaluate_all(gathered.evidence)
+        dossier.keep_evaluation(gathered, results, by=PIPELINE, at=timezone.now())
+        failed = [letter for letter, result in results.items() if not result.passed]
+        reporter.line("All seven gates pass; the version waits for signatures." if not failed else f"Gates {', '.join(failed)} do not pass yet.")
+
+
+def _advance_or_quarantine(version: DatasetVersion, verb: Verb, reporter: jobs.Reporter) -> State:
+    """Takes the step; a failing gate B, C or E puts the version on the siding instead, a failing A, D, F or G blocks."""
+    try:
+        moved = transitions.advance(version_pk=version.pk, verb=verb, by=PIPELINE, at=timezone.now())
+    except GatesFailed as failed:
+        letter = next((g for g in "CBE" if g in failed.failed), None)
+        if letter is None:
+            raise
+        findings = [f for g in failed.failed for f in failed.results[g].findings]
+        transitions.quarantine(
+            version_pk=version.pk,
+            by=PIPELINE,
+            reason_code=REASON_OF_GATE[letter],
+            reason=failed.message,
+            findings=[f.as_json() for f in findings],
+            gate=letter,
+            at=timezone.now(),
+        )
+        reporter.line(f"Gate {letter} failed, so the version went to quarantine: {failed.message}")
+        return State.QUARANTINE
+    reporter.line(f"The version stands in {moved.to_state}.")
+    return State(moved.to_state)
+
+
+def _standing(version: DatasetVersion) -> Standing:
+    return Standing.objects.select_related(
+        "version__dataset", "version__spec", "version__acquisition__terms", "version__policy_label"
+    ).get(version_id=version.pk)
+
+
+def _fresh(version: DatasetVersion) -> DatasetVersion:
+    return _standing(version).version
+
+
+@contextmanager
+def _workspace(reporter: jobs.Reporter) -> Iterator[Workspace]:
+    with tempfile.TemporaryDirectory(prefix="kfm-step-", dir=settings.FILE_UPLOAD_TEMP_DIR) as directory:
+        yield Workspace(Path(directory), timezone.now(), reporter)
+

@@ -1,0 +1,1 @@
+"""Readers: what a page shows, as plain values; they decide nothing and write nothing."""

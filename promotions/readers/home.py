@@ -1,0 +1,115 @@
+"""Reads what the home page shows: the rail's counts, what waits for the viewer, cases, failed runs, the ledger's head.
+
+Shows each viewer only what they may know of. Decides nothing; a fixed number of queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Count, Max, Min, Q, QuerySet
+
+from audit import ledger
+from datasets import enforcement
+from datasets.people import PUBLIC, Person
+from datasets.policy.requests import Action
+from promotions.models import Job, JobState, QuarantineCase, Release, Standing
+from promotions.readers.queue import IN_FLIGHT, Row, rows_for, standings_for
+from promotions.states import State
+
+if TYPE_CHECKING:
+    from audit.models import Checkpoint
+
+#: A ledger whose newest entries are unsigned for longer than this is late: a checkpoint is due every minute.
+LATE_SECONDS = 300
+MOST = 200
+SHOWN = 5
+RECENT = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """How many versions stand at *state*, and since when the oldest (at PUBLISHED: the newest)."""
+
+    state: State
+    count: int
+    since: datetime | None
+
+
+def waiting_for(person: Person) -> list[Row]:
+    """Versions on which *person* may act now: sign, publish, release, label, answer. At most ``MOST`` are looked at."""
+    if not person.all_roles:
+        return []
+    at = (State.CATALOG.value, State.QUARANTINE.value)
+    found = standings_for(person).filter(Q(state__in=at) | Q(version__policy_label__isnull=True, state__in=[s.value for s in IN_FLIGHT]))
+    return [row for row in rows_for(person, found.order_by("since", "pk")[:MOST]) if row.mine]
+
+
+def requests_of(person: Person) -> list[Row]:
+    """Versions in flight that *person* proposed or brought in."""
+    own = Q(version__proposal__proposer=person.principal) | Q(version__created_by=person.principal)
+    found = standings_for(person).filter(own, state__in=[s.value for s in IN_FLIGHT])
+    return rows_for(person, found.order_by("-since", "-pk")[:MOST])
+
+
+def stations(person: Person) -> dict[State, Station]:
+    """Counts and ageing by state, over what *person* may know of."""
+    rows: Any = standings_for(person).order_by().values("state").annotate(n=Count("pk"), oldest=Min("since"), newest=Max("since"))
+    counted = {State(row["state"]): row for row in rows}
+    return {
+        state: Station(
+            state,
+            counted[state]["n"] if state in counted else 0,
+            counted[state]["newest" if state is State.PUBLISHED else "oldest"] if state in counted else None,
+        )
+        for state in State
+    }
+
+
+def open_cases(person: Person) -> QuerySet[QuarantineCase]:
+    """The open cases on versions that *person* may know of, the soonest due first."""
+    visible = enforcement.visible_versions(person, Action.DISCOVER).values("pk")
+    return (
+        QuarantineCase.objects.filter(resolution="", version__in=visible)
+        .select_related("version__dataset", "version__policy_label", "version__proposal")
+        .order_by("due", "pk")
+    )
+
+
+def case_ageing(person: Person, today: date) -> Mapping[str, Any]:
+    """``count``, ``overdue`` and the first few open cases."""
+    cases = list(open_cases(person)[:MOST])
+    return {"count": len(cases), "overdue": sum(case.due < today for case in cases), "first": cases[:SHOWN], "today": today}
+
+
+def failed_runs(person: Person, now: datetime) -> list[Job]:
+    """The latest runs that failed and were not tried again, on versions *person* may know of or that they asked for."""
+    visible = enforcement.visible_versions(person, Action.DISCOVER).values("pk")
+    return list(
+        Job.objects.filter(Q(version__in=visible) | Q(requested_by=person.principal), state=JobState.FAILED)
+        .filter(finished_at__gte=now - RECENT, retries__isnull=True)
+        .select_related("acquisition__dataset", "version")
+        .order_by("-pk")[:SHOWN]
+    )
+
+
+def ledger_head() -> tuple[int, Checkpoint | None]:
+    """How many entries there are, and the latest signed checkpoint."""
+    return ledger.size(), ledger.latest_checkpoint()
+
+
+def published(person: Person = PUBLIC) -> list[tuple[Standing, Release | None]]:
+    """What *person* may read of what is published now, newest first, each with the release that speaks for it."""
+    visible = enforcement.visible_versions(person, Action.DISCOVER).values("pk")
+    found = list(
+        Standing.objects.filter(state=State.PUBLISHED.value, version__in=visible)
+        .select_related("version__dataset", "version__policy_label", "version__acquisition")
+        .order_by("-since", "-pk")[:MOST]
+    )
+    latest: dict[int, Release] = {}
+    for released in Release.objects.filter(version_id__in=[s.version_id for s in found]).order_by("pk"):
+        latest[released.version_id] = released
+    return [(standing, latest.get(standing.version_id)) for standing in found]

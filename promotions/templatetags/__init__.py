@@ -1,0 +1,1 @@
+"""Tags that carry promotion facts into templates of apps that may not import promotions."""

@@ -1,0 +1,1 @@
+"""Edges: get or 404, one check, one writer, message, redirect."""

@@ -1,0 +1,178 @@
+"""The upload page: a file and its terms become an acquisition and a job that a worker owes.
+
+The broker only wakes a worker: when it is down the request succeeds all the same, because the job's row is the promise.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.db import IntegrityError, transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+from kombu.exceptions import OperationalError
+
+from datasets import intake, rights
+from datasets.errors import Refused
+from datasets.models import Dataset
+from datasets.people import Person
+from datasets.views import visible_datasets
+from promotions import jobs
+from promotions.models import Job
+from promotions.tasks import run_job
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPES = {".csv": "text/csv", ".geojson": "application/geo+json", ".json": "application/geo+json"}
+TOO_LARGE = 413
+
+
+class UploadForm(forms.Form):
+    """What an acquisition is made of. What is missing or wrong, ``datasets.intake`` says, field by field."""
+
+    file = forms.FileField(label="File", help_text="GeoJSON or CSV, UTF-8.", allow_empty_file=True, max_length=5000)
+    slice = forms.CharField(
+        label="Slice", required=False, max_length=40, help_text="The time the file is about: YYYY, YYYY-MM or YYYY-MM-DD."
+    )
+    license = forms.CharField(
+        label="Licence",
+        required=False,
+        max_length=200,
+        help_text="An SPDX id such as CC-BY-4.0, or a LicenseRef- of your own with its terms.",
+        widget=forms.TextInput(attrs={"list": "licenses", "autocomplete": "off"}),
+    )
+    rights_holder = forms.CharField(label="Rights holder", required=False, max_length=300)
+    attribution = forms.CharField(
+        label="Attribution", required=False, max_length=500, help_text="The credit line shown with every copy."
+    )
+    terms_uri = forms.CharField(
+        label="Where the terms stand", required=False, max_length=500, help_text="May stay empty: the pasted terms are kept."
+    )
+    terms_text = forms.CharField(
+        label="Terms, word for word",
+        required=False,
+        max_length=1_000_000,
+        help_text="Paste the upstream's terms as they stand today. They are kept as the terms snapshot (clause B2).",
+        widget=forms.Textarea,
+    )
+    propose = forms.BooleanField(
+        label="Propose for promotion at once",
+        required=False,
+        help_text="The steps run on to CATALOG, and the signers see it. You then sign nothing on it.",
+    )
+    note = forms.CharField(label="Note to the signers", required=False, max_length=5000, widget=forms.Textarea)
+
+    def clean_file(self) -> Any:
+        upload = self.cleaned_data["file"]
+        if upload.size > settings.KFM_UPLOAD_MAX_BYTES:
+            raise forms.ValidationError(
+                f"The file is larger than this console takes ({filesizeformat(settings.KFM_UPLOAD_MAX_BYTES)} at most). "
+                "Split it by slice, or ask an operator to ingest it.",
+                code="too_large",
+            )
+        return upload
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def upload(request: HttpRequest, slug: str) -> HttpResponse:
+    """Uploads a file to a dataset and goes to the job that ingests it."""
+    person: Person = request.person  # type: ignore[attr-defined]  # PersonMiddleware puts it there
+    dataset = visible_datasets(person).filter(slug=slug).first()
+    if dataset is None:
+        raise Http404
+    try:
+        intake.check_may_upload(person, dataset)
+    except Refused as refusal:
+        raise PermissionDenied(refusal.message) from refusal
+    form = UploadForm(request.POST or None, request.FILES or None, initial=_prefilled(dataset))
+    status = 200
+    if request.method == "POST" and form.is_valid():
+        try:
+            job = _accept(dataset, form, person)
+        except Refused as refusal:
+            _place(form, refusal)
+        else:
+            messages.success(request, "The file is kept. Its run is owed now; you may leave this page.")
+            return redirect("promotions:job", job_pk=job.pk)
+    elif request.method == "POST":
+        status = TOO_LARGE if form.has_error("file", "too_large") else 200
+    return render(request, "uploads/upload_form.html", _context(dataset, form), status=status)
+
+
+def _accept(dataset: Dataset, form: UploadForm, person: Person) -> Job:
+    said, now = form.cleaned_data, timezone.now()
+    file: TemporaryUploadedFile = said["file"]
+    terms = intake.DeclaredTerms(said["license"], said["rights_holder"], said["attribution"], said["terms_uri"], said["terms_text"])
+    name = intake.display_name(file.name or "")
+    try:
+        with transaction.atomic():
+            acquisition = intake.record_acquisition(
+                dataset=dataset,
+                file=Path(file.temporary_file_path()),
+                file_name=name,
+                media_type=MEDIA_TYPES.get(Path(name).suffix.lower(), "application/octet-stream"),
+                slice_=said["slice"],
+                terms=terms,
+                by=person,
+                at=now,
+            )
+            job = jobs.request_intake(acquisition=acquisition, propose=said["propose"], note=said["note"], by=person, at=now)
+            transaction.on_commit(lambda: wake(job.pk))
+    except IntegrityError as error:
+        message = "These very bytes arrived already, this same second. Look at the dataset's jobs before you send them again."
+        raise Refused("acquired_already", message) from error
+    return job
+
+
+def wake(job_pk: int) -> None:
+    """Asks the broker to wake a worker for the job; a broker that is down only delays it until the next sweep."""
+    try:
+        run_job.delay(job_pk)
+    except OperationalError:
+        log.warning("The broker did not answer; job %s waits for the next sweep.", job_pk)
+
+
+def _place(form: UploadForm, refusal: Refused) -> None:
+    for finding in refusal.findings:
+        name = finding.where if finding.where in form.fields else None
+        form.add_error(name, f"{finding.message} {finding.fix}".strip())
+    if not refusal.findings:
+        form.add_error(None, refusal.message)
+    elif "file" not in form.errors:
+        form.add_error("file", "Choose the file again: a browser doesn't keep it. Everything you typed is still here.")
+
+
+def _prefilled(dataset: Dataset) -> dict[str, str]:
+    """The terms as the current spec states them; the snapshot's text is never taken from anywhere."""
+    if dataset.current_spec is None:
+        return {}
+    upstream = json.loads(dataset.current_spec.canonical).get("upstream") or {}
+    stated = upstream.get("terms") or upstream.get("terms_snapshot") or {}
+    return {name: str(stated.get(name, "")) for name in ("license", "rights_holder", "attribution", "terms_uri")}
+
+
+def _context(dataset: Dataset, form: UploadForm) -> dict[str, Any]:
+    here = reverse("datasets:detail", args=[dataset.slug])
+    crumbs = [{"label": "Datasets", "href": reverse("datasets:list")}, {"label": dataset.slug, "href": here}, {"label": "Upload"}]
+    return {
+        "dataset": dataset,
+        "form": form,
+        "licenses": rights.COMMON_LICENSES,
+        "limit": settings.KFM_UPLOAD_MAX_BYTES,
+        "back": here,
+        "crumbs": crumbs,
+    }
