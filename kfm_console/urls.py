@@ -12,5 +12,6 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("ledger/", include("audit.urls")),
+    path("api/v1/", include("promotions.api.urls")),
     path("admin/", admin.site.urls),
 ]

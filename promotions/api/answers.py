@@ -23,6 +23,12 @@ from datasets.zones.store import DamagedObject, ObjectNotFound, ObjectTooLarge, 
 
 logger = logging.getLogger(__name__)
 
+_OF_DJANGO: tuple[tuple[type[Exception], int, str, str], ...] = (
+    (RequestDataTooBig, 413, "too_large", "The request's body is too large."),
+    (UnreadablePostError, 400, "body_unreadable", "The request's body broke off."),
+    (PermissionDenied, 403, "permission_denied", "This is not allowed."),
+)
+
 #: Caches may keep an answer but must ask before each use: a withdrawal works at once.
 CACHE_CONTROL = "private, no-cache"
 ERROR_CACHE_CONTROL = "no-store"
@@ -42,7 +48,7 @@ class ApiError(Exception):
         self.audit_ref = audit_ref
 
 
-class Absent(ApiError):
+class Absent(ApiError):  # noqa: N818 - an answer, not a fault
     """404, for what is not there and for what this person may not know of."""
 
     status = 404
@@ -52,13 +58,13 @@ class Absent(ApiError):
         super().__init__("There is nothing at this address that you may read.", audit_ref=audit_ref)
 
 
-class BadParameter(ApiError):
+class BadParameter(ApiError):  # noqa: N818 - as above
     """400; the message names the parameter and its rule."""
 
     code = "parameter_invalid"
 
 
-class Gone(ApiError):
+class Gone(ApiError):  # noqa: N818 - as above
     """410 with a tombstone: the version was readable under its label, and is served no longer."""
 
     status = 410
@@ -69,7 +75,7 @@ class Gone(ApiError):
         self.tombstone = tombstone
 
 
-class NotServable(ApiError):
+class NotServable(ApiError):  # noqa: N818 - as above
     """503: the record contradicts itself, so nothing is served."""
 
     status = 503
@@ -115,8 +121,9 @@ def answer_exception(error: Exception, context: Mapping[str, Any]) -> HttpRespon
 def _framework(error: exceptions.APIException) -> HttpResponse:
     codes = error.get_codes()
     response = envelope(error.status_code, codes if isinstance(codes, str) else "invalid", str(error.detail))
-    if isinstance(error, exceptions.Throttled) and error.wait is not None:
-        response["Retry-After"] = str(max(1, round(error.wait)))
+    wait = getattr(error, "wait", None)  # only Throttled says how long
+    if wait is not None:
+        response["Retry-After"] = str(max(1, round(wait)))
     return response
 
 
@@ -124,16 +131,17 @@ def _elsewhere(error: Exception) -> HttpResponse | None:
     """What the store, the database or Django itself could not do."""
     if isinstance(error, DamagedObject | ObjectNotFound | ObjectTooLarge):
         logger.error("stored bytes can't be served: %s", error)
-        return envelope(503, "stored_bytes_damaged", "The stored bytes are damaged or missing; nothing of them is served.")
+        return envelope(
+            503, "stored_bytes_damaged", "The stored bytes are damaged or missing; nothing of them is served."
+        )
     if isinstance(error, StoreError):
-        return envelope(503, "store_unavailable", "The store can't be reached; nothing is known of the bytes. Try later.")
+        return envelope(
+            503, "store_unavailable", "The store can't be reached; nothing is known of the bytes. Try later."
+        )
     if isinstance(error, DatabaseError):
         logger.error("database: %s", type(error).__name__)
         return envelope(503, "database_unavailable", "The database can't answer now. Try later.")
-    if isinstance(error, RequestDataTooBig):
-        return envelope(413, "too_large", "The request's body is too large.")
-    if isinstance(error, UnreadablePostError):
-        return envelope(400, "body_unreadable", "The request's body broke off.")
-    if isinstance(error, PermissionDenied):
-        return envelope(403, "permission_denied", "This is not allowed.")
+    for kind, status, code, message in _OF_DJANGO:
+        if isinstance(error, kind):
+            return envelope(status, code, message)
     return None

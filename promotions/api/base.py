@@ -35,7 +35,12 @@ class StrictJsonParser(BaseParser):
 
     media_type = "application/json"
 
-    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:  # noqa: ARG002 - REST framework's signature
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,  # noqa: ARG002 - REST framework's signature
+        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002 - as above
+    ) -> Any:
         raw = stream.read(MAX_BODY_BYTES + 1)
         try:
             return parse_strict(raw, max_bytes=MAX_BODY_BYTES, max_depth=20)
@@ -51,7 +56,12 @@ class OneForm(BaseContentNegotiation):
             return next(iter(parsers))
         return None
 
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> tuple[BaseRenderer, str]:  # noqa: ARG002 - as above
+    def select_renderer(
+        self,
+        request: Request,  # noqa: ARG002 - as above
+        renderers: Any,
+        format_suffix: str | None = None,  # noqa: ARG002 - as above
+    ) -> tuple[BaseRenderer, str]:
         return renderers[0], renderers[0].media_type
 
 
@@ -85,7 +95,7 @@ class ApiView(APIView):
         return answer_exception
 
     def finalize_response(self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any) -> Any:
-        answered = super().finalize_response(request, response, *args, **kwargs)
+        answered = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]  # it takes any HttpResponseBase
         answered["X-Content-Type-Options"] = "nosniff"
         return answered
 
@@ -101,6 +111,6 @@ def page_size(given: str | None, *, default: int = 50) -> int:
     """``limit`` as a number from 1 to 100. Raises ``BadParameter``."""
     if given is None:
         return default
-    if not (given.isascii() and given.isdigit() and len(given) < 6 and 1 <= int(given)):  # noqa: PLR2004 - a bound on the text
+    if not (given.isascii() and given.isdigit() and len(given) < 6 and int(given) >= 1):  # noqa: PLR2004 - a bound on the text
         raise BadParameter(f"limit is a whole number from 1 to {MAX_PAGE}.")
     return min(int(given), MAX_PAGE)

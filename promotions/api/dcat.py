@@ -17,12 +17,12 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from audit.canonical import parse_strict
+from audit.canonical import StrictJsonError, parse_strict
 from datasets.catalogs.linked_data import Node, reference, text
 from datasets.catalogs.namespaces import PREFIXES, dataset_iri
 from datasets.policy.requests import Action
 from promotions.api import files, shapes
-from promotions.api.answers import CACHE_CONTROL, ApiError
+from promotions.api.answers import CACHE_CONTROL, ApiError, NotServable
 from promotions.api.base import ApiView
 from promotions.api.reading import Reader, released
 from promotions.api.shapes import responses
@@ -30,10 +30,14 @@ from promotions.api.shapes import responses
 logger = logging.getLogger(__name__)
 
 _CHUNK = 50
+#: Chunks made before the answer starts: the head, the catalogue's own node, and the first dataset.
+_READ_AHEAD = 3
 
 
 class DcatJsonLdView(ApiView):
-    @extend_schema(operation_id="dcat_jsonld", tags=["dcat"], responses=responses({(200, "application/ld+json"): shapes.OBJECT}))
+    @extend_schema(
+        operation_id="dcat_jsonld", tags=["dcat"], responses=responses({(200, "application/ld+json"): shapes.OBJECT})
+    )
     def get(self, request: Request) -> HttpResponseBase:
         """The catalogue as JSON-LD 1.1."""
         return _stream(request, _json_ld(self.reader()), "application/ld+json")
@@ -61,7 +65,7 @@ def _stream(request: Request, chunks: Iterator[bytes], media_type: str) -> HttpR
 def _first(chunks: Iterator[bytes]) -> Iterator[bytes]:
     for position, chunk in enumerate(chunks):
         yield chunk
-        if position == 1:
+        if position == _READ_AHEAD:
             return
 
 
@@ -96,13 +100,17 @@ def _written(node: object) -> str:
 def _json_ld(reader: Reader) -> Iterator[bytes]:
     yield f'{{"@context": {_written(PREFIXES)},\n"@graph": [\n{_written(_catalog())}'.encode()
     for iri, raw in _documents(reader):
-        nodes = [_member(iri), *_nodes(parse_strict(raw))]
+        nodes = [_member(iri), *_nodes(raw)]
         yield "".join(f",\n{_written(node)}" for node in nodes).encode()
     yield b"\n]}\n"
 
 
-def _nodes(document: dict[str, Any]) -> list[Any]:
+def _nodes(raw: bytes) -> list[Any]:
     """The nodes of a stored document; each keeps a context of its own when that is not the shared one."""
+    try:
+        document = parse_strict(raw)
+    except StrictJsonError as error:
+        raise NotServable(f"A released DCAT document can't be read as JSON ({error.code}).") from error
     context = document.get("@context")
     graph = document.get("@graph")
     nodes = graph if isinstance(graph, list) else [{key: value for key, value in document.items() if key != "@context"}]
@@ -120,10 +128,13 @@ def _turtle(reader: Reader) -> Iterator[bytes]:
 
 def _as_turtle(json_ld: bytes) -> bytes:
     """The triples in Turtle, without the prefix lines, which the stream has given already."""
-    triples = sorted((quad.triple for quad in pyoxigraph.parse(json_ld, format=pyoxigraph.RdfFormat.JSON_LD)), key=str)
+    try:
+        triples = sorted(
+            (quad.triple for quad in pyoxigraph.parse(json_ld, format=pyoxigraph.RdfFormat.JSON_LD)), key=str
+        )
+    except SyntaxError as error:
+        raise NotServable("A released DCAT document can't be read as JSON-LD.") from error
     written = pyoxigraph.serialize(triples, format=pyoxigraph.RdfFormat.TURTLE, prefixes=PREFIXES)
     if written is None:  # only with an output stream, which is not given here
         raise TypeError("The Turtle serializer returned no bytes.")
     return b"".join(written.splitlines(keepends=True)[len(PREFIXES) :])
-
-

@@ -1,7 +1,7 @@
 """Reader: a release's files by their catalog address, and their stored bytes, verified before the first one is sent.
 
-Only what the promotion manifest lists is served. Small objects are verified whole; of a large one the last chunk is held
-back until the whole has proved itself, so that damaged bytes end in a cut stream. Keeps clause G1 at the door.
+Only what the promotion manifest lists is served. Small objects are verified whole; of a large one the last chunk is
+held back until the whole has proved itself, so that damaged bytes end in a cut stream. Keeps clause G1 at the door.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, cast
+from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
@@ -58,14 +58,19 @@ def artifacts(found: Released) -> list[File]:
     listed = found.manifest["artifacts"]
     keys = {digest: key for key, digest in asset_digests(found).items()}
     sizes = _sizes([row["digest"] for row in listed])
-    return [File(keys.get(r["digest"], ""), r["path"], r["digest"], r["media_type"], sizes[r["digest"]].size_bytes) for r in listed]
+    return [
+        File(keys.get(r["digest"], ""), r["path"], r["digest"], r["media_type"], sizes[r["digest"]].size_bytes)
+        for r in listed
+    ]
 
 
 def catalogs(found: Released) -> list[File]:
     """Every catalog document and receipt of the release."""
     listed = found.manifest["catalogs"]
     rows = _sizes([row["digest"] for row in listed])
-    return [File("", r["path"], r["digest"], rows[r["digest"]].media_type, rows[r["digest"]].size_bytes) for r in listed]
+    return [
+        File("", r["path"], r["digest"], rows[r["digest"]].media_type, rows[r["digest"]].size_bytes) for r in listed
+    ]
 
 
 def _sizes(digests: list[str]) -> dict[str, Artifact]:
@@ -125,13 +130,17 @@ def asset_digests(found: Released) -> dict[str, str]:
     """Digest by key, as the released STAC item names the artifacts; only those that the manifest lists too."""
     assets = json_document(found, item_path(found)).get("assets")
     listed = {row["digest"] for row in found.manifest["artifacts"]}
-    named = {key: str(asset.get("kfm:artifact", "")) for key, asset in (assets or {}).items() if isinstance(asset, dict)}
+    named = {
+        key: str(asset.get("kfm:artifact", "")) for key, asset in (assets or {}).items() if isinstance(asset, dict)
+    }
     return {key: name.removeprefix(_ARTIFACT) for key, name in named.items() if name.removeprefix(_ARTIFACT) in listed}
 
 
 def action_for(found: Released, file: File) -> Action:
     """What opening *file* is: reading a record of the data, or downloading the data itself."""
-    parts = set(VersionArtifact.objects.filter(version=found.version, artifact_id=file.digest).values_list("part", flat=True))
+    parts = set(
+        VersionArtifact.objects.filter(version=found.version, artifact_id=file.digest).values_list("part", flat=True)
+    )
     return RECORD_PARTS[parts.pop()] if len(parts) == 1 and parts <= set(RECORD_PARTS) else Action.DOWNLOAD
 
 
@@ -185,8 +194,8 @@ def _verified_chunks(file: File) -> Iterator[bytes]:
     return _spooled(_verified_whole(file))
 
 
-def _verified_whole(file: File) -> IO[bytes]:
-    kept = cast("IO[bytes]", SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES, dir=settings.FILE_UPLOAD_TEMP_DIR))
+def _verified_whole(file: File) -> SpooledTemporaryFile[bytes]:
+    kept = SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES, dir=str(settings.FILE_UPLOAD_TEMP_DIR))  # noqa: SIM115 - closed by _spooled
     size = 0
     try:
         for chunk in console_store().open(file.digest):
@@ -200,7 +209,7 @@ def _verified_whole(file: File) -> IO[bytes]:
     return kept
 
 
-def _spooled(kept: IO[bytes]) -> Iterator[bytes]:
+def _spooled(kept: SpooledTemporaryFile[bytes]) -> Iterator[bytes]:
     with kept:
         while chunk := kept.read(_CHUNK_BYTES):
             yield chunk

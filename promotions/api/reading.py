@@ -86,7 +86,9 @@ class Reader:
             self._readable(Action.READ_TOMBSTONE)
             .filter(standing__state__in=GONE_STATES)
             .select_related("dataset", "spec", "policy_label", "standing")
-            .prefetch_related(Prefetch("tombstones", Tombstone.objects.select_related("successor__dataset").order_by("-pk")))
+            .prefetch_related(
+                Prefetch("tombstones", Tombstone.objects.select_related("successor__dataset").order_by("-pk"))
+            )
             .order_by("-created_at", "-pk")
         )
 
@@ -132,7 +134,9 @@ class Reader:
             "standing": stone.state,
             "reason": stone.reason,
             "at": instant(stone.at),
-            "successor": None if successor is None else {"dataset_id": successor.dataset.slug, "dataset_version_id": successor.version_id},
+            "successor": None
+            if successor is None
+            else {"dataset_id": successor.dataset.slug, "dataset_version_id": successor.version_id},
         }
 
     def _readable(self, action: Action) -> QuerySet[DatasetVersion]:

@@ -109,7 +109,7 @@ class ResolveRequest(Shape):
 
 
 class BundlePolicy(Shape):
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a field of ours named as one of the framework's
     decision = serializers.ChoiceField(choices=["allow"])
     decision_id = serializers.CharField(help_text="The decision under which the version was released.")
     obligations = serializers.ListField(child=serializers.DictField())
@@ -153,14 +153,20 @@ def query(name: str, description: str) -> OpenApiParameter:
     return OpenApiParameter(name, TEXT, description=description)
 
 
+_GONE = 410
+_SENTENCES = {
+    400: "The request is not well formed.",
+    404: "Not there, or not for you: the two are one answer.",
+    _GONE: "Withdrawn or superseded, with its tombstone.",
+    429: "Too many requests; Retry-After says when.",
+    503: "The store or the record can't be served from now.",
+}
+
+
 def responses(good: Any, *errors: int) -> dict[Any, Any]:
     """200 with *good*, and the envelopes: 429 and 503 always, *errors* besides."""
-    sentences = {
-        400: "The request is not well formed.",
-        404: "Not there, or not for you: the two are one answer.",
-        410: "Withdrawn or superseded, with its tombstone.",
-        429: "Too many requests; Retry-After says when.",
-        503: "The store or the record can't be served from now.",
+    envelopes = {
+        code: OpenApiResponse(GoneEnvelope if code == _GONE else ErrorEnvelope, _SENTENCES[code])
+        for code in (*errors, 429, 503)
     }
-    found = {code: OpenApiResponse(GoneEnvelope if code == 410 else ErrorEnvelope, sentences[code]) for code in (*errors, 429, 503)}  # noqa: PLR2004 - HTTP's own number
-    return {**(good if isinstance(good, dict) else {200: good}), **found}
+    return {**(good if isinstance(good, dict) else {200: good}), **envelopes}

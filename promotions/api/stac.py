@@ -21,7 +21,7 @@ from datasets.policy.requests import Action
 from promotions.api import files, shapes
 from promotions.api.answers import BadParameter, json_answer
 from promotions.api.base import MAX_PAGE, ApiView, page_size
-from promotions.api.reading import SLUG, VERSION_ID, Released, Reader, released
+from promotions.api.reading import SLUG, VERSION_ID, Reader, Released, released
 from promotions.api.shapes import responses
 
 CONFORMANCE = (
@@ -93,18 +93,29 @@ class ConformanceView(ApiView):
 
 class CollectionsView(ApiView):
     @extend_schema(
-        operation_id="stac_collections", tags=["stac"], parameters=[shapes.LIMIT, shapes.query("token", "From the next link.")], responses=responses(shapes.OBJECT, 400)
+        operation_id="stac_collections",
+        tags=["stac"],
+        parameters=[shapes.LIMIT, shapes.query("token", "From the next link.")],
+        responses=responses(shapes.OBJECT, 400),
     )
     def get(self, request: Request) -> HttpResponseBase:
         """The collections of the published datasets."""
-        search = Search(page_size(request.query_params.get("limit"), default=MAX_PAGE), token=_token(request.query_params.get("token")))
+        search = Search(
+            page_size(request.query_params.get("limit"), default=MAX_PAGE),
+            token=_token(request.query_params.get("token")),
+        )
         page = search.run(self.reader(), lambda found: files.json_document(found, COLLECTION))
         links = [link("self", url("collections")), link("root", url()), *search.next_link("collections", page)]
         return json_answer({"collections": page.documents, "links": links})
 
 
 class CollectionView(ApiView):
-    @extend_schema(operation_id="stac_collection", tags=["stac"], parameters=[shapes.SLUG], responses=responses(shapes.OBJECT, 404, 410))
+    @extend_schema(
+        operation_id="stac_collection",
+        tags=["stac"],
+        parameters=[shapes.SLUG],
+        responses=responses(shapes.OBJECT, 404, 410),
+    )
     def get(self, request: Request, slug: str) -> HttpResponseBase:  # noqa: ARG002 - as above
         """The collection of a dataset's published version."""
         reader = self.reader()
@@ -123,18 +134,29 @@ class ItemsView(ApiView):
     )
     def get(self, request: Request, slug: str) -> HttpResponseBase:
         """The items of a collection."""
-        search = Search.of({name: value for name, value in request.query_params.items() if name not in {"collections", "ids"}})
+        search = Search.of(
+            {name: value for name, value in _asked(request).items() if name not in {"collections", "ids"}}
+        )
         reader = self.reader()
         found = reader.get(slug)
         reader.decide(found, Action.READ)
         item = files.json_document(found, files.item_path(found))
         items = [item] if search.matches(item) and not search.token else []
-        links = [link("self", url(f"collections/{slug}/items"), GEOJSON), link("root", url()), link("collection", url(f"collections/{slug}"))]
+        links = [
+            link("self", url(f"collections/{slug}/items"), GEOJSON),
+            link("root", url()),
+            link("collection", url(f"collections/{slug}")),
+        ]
         return _feature_collection(items, links)
 
 
 class ItemView(ApiView):
-    @extend_schema(operation_id="stac_item", tags=["stac"], parameters=[shapes.SLUG, shapes.VERSION], responses=responses(_ITEMS, 404, 410))
+    @extend_schema(
+        operation_id="stac_item",
+        tags=["stac"],
+        parameters=[shapes.SLUG, shapes.VERSION],
+        responses=responses(_ITEMS, 404, 410),
+    )
     def get(self, request: Request, slug: str, version_id: str) -> HttpResponseBase:  # noqa: ARG002 - as above
         """The item of a published version."""
         reader = self.reader()
@@ -148,9 +170,14 @@ class SearchView(ApiView):
     @extend_schema(operation_id="stac_search", tags=["stac"], parameters=_SEARCH, responses=responses(_ITEMS, 400))
     def get(self, request: Request) -> HttpResponseBase:
         """Published items by collection, id, place and time."""
-        return self._answer(Search.of(dict(request.query_params.items())))
+        return self._answer(Search.of(_asked(request)))
 
-    @extend_schema(operation_id="stac_search_post", tags=["stac"], request={"application/json": {"type": "object"}}, responses=responses(_ITEMS, 400))
+    @extend_schema(
+        operation_id="stac_search_post",
+        tags=["stac"],
+        request={"application/json": {"type": "object"}},
+        responses=responses(_ITEMS, 400),
+    )
     def post(self, request: Request) -> HttpResponseBase:
         """The same search, its parameters as a JSON object."""
         if not isinstance(request.data, dict):
@@ -159,7 +186,10 @@ class SearchView(ApiView):
 
     def _answer(self, search: Search) -> HttpResponseBase:
         page = search.run(self.reader(), lambda found: files.json_document(found, files.item_path(found)))
-        return _feature_collection(page.documents, [link("self", url("search"), GEOJSON), link("root", url()), *search.next_link("search", page)])
+        return _feature_collection(
+            page.documents,
+            [link("self", url("search"), GEOJSON), link("root", url()), *search.next_link("search", page)],
+        )
 
 
 def _feature_collection(items: list[dict[str, Any]], links: list[dict[str, Any]]) -> HttpResponseBase:
@@ -167,9 +197,16 @@ def _feature_collection(items: list[dict[str, Any]], links: list[dict[str, Any]]
     return json_answer(body, media_type=GEOJSON)
 
 
+def _asked(request: Request) -> dict[str, str]:
+    """The query's parameters; of one given twice, the last."""
+    return {name: request.query_params[name] for name in request.query_params}
+
+
 def _as_text(name: str, value: object) -> str:
     """A POSTed parameter in the form it has in a query."""
-    if isinstance(value, list) and all(isinstance(item, str | int | float) and not isinstance(item, bool) for item in value):
+    if isinstance(value, list) and all(
+        isinstance(item, str | int | float) and not isinstance(item, bool) for item in value
+    ):
         return ",".join(str(item) for item in value)
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value)
@@ -220,17 +257,15 @@ class Search:
         if self.ids is not None:
             versions = versions.filter(version_id__in=self.ids)
         documents: list[dict[str, Any]] = []
-        looked_at = 0
         filtered = self.bbox is not None or self.period is not None
         window = _SCANNED if filtered else self.limit
         after = None
-        for version in versions[: window + 1]:
+        for looked_at, version in enumerate(versions[: window + 1]):
             if looked_at == window or len(documents) == self.limit:
                 return Page(documents, after)
             document = document_of(released(version))
             if self.matches(document):
                 documents.append(document)
-            looked_at += 1
             after = version.dataset.slug
         return Page(documents, None)
 
@@ -243,7 +278,9 @@ class Search:
     def next_link(self, path: str, page: Page) -> Iterator[dict[str, Any]]:
         if page.after is not None:
             query = urlencode([*self.asked, ("limit", str(self.limit)), ("token", page.after)])
-            yield link("next", f"{url(path)}?{query}", GEOJSON if path == "search" else "application/json", method="GET")
+            yield link(
+                "next", f"{url(path)}?{query}", GEOJSON if path == "search" else "application/json", method="GET"
+            )
 
 
 def _names(given: str | None, well_formed: Callable[[str], object]) -> tuple[str, ...] | None:
@@ -300,11 +337,12 @@ def _instant(text: str) -> datetime:
 
 
 def _within(period: tuple[datetime | None, datetime | None], properties: Mapping[str, Any]) -> bool:
-    texts = [properties.get("start_datetime") or properties.get("datetime"), properties.get("end_datetime") or properties.get("datetime")]
+    texts = [
+        properties.get("start_datetime") or properties.get("datetime"),
+        properties.get("end_datetime") or properties.get("datetime"),
+    ]
     start, end = (parse_datetime(text) if isinstance(text, str) else None for text in texts)
     if start is None or end is None:
         return False
     earliest, latest = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
     return (period[0] or earliest) <= end and start <= (period[1] or latest)
-
-

@@ -25,8 +25,12 @@ from promotions.api.files import File
 from promotions.api.reading import SLUG, Released, check_bytes_may_go, identity_of, recorded_obligations, released
 from promotions.api.shapes import responses
 
-_KEY = OpenApiParameter("key", shapes.TEXT, OpenApiParameter.PATH, description="A key in the catalogs, or a path in the manifest.")
-_PATH = OpenApiParameter("path", shapes.TEXT, OpenApiParameter.PATH, description="dcat.jsonld, prov/bundle.jsonld, stac/collection.json, …")
+_KEY = OpenApiParameter(
+    "key", shapes.TEXT, OpenApiParameter.PATH, description="A key in the catalogs, or a path in the manifest."
+)
+_PATH = OpenApiParameter(
+    "path", shapes.TEXT, OpenApiParameter.PATH, description="dcat.jsonld, prov/bundle.jsonld, stac/collection.json, …"
+)
 
 
 class LandingView(ApiView):
@@ -73,7 +77,12 @@ class DatasetListView(ApiView):
 
 
 class DatasetView(ApiView):
-    @extend_schema(operation_id="read_dataset", tags=["datasets"], parameters=[shapes.SLUG], responses=responses(shapes.DatasetShape, 404, 410))
+    @extend_schema(
+        operation_id="read_dataset",
+        tags=["datasets"],
+        parameters=[shapes.SLUG],
+        responses=responses(shapes.DatasetShape, 404, 410),
+    )
     def get(self, request: Request, slug: str) -> HttpResponseBase:  # noqa: ARG002 - as above
         """A dataset and its published version."""
         reader = self.reader()
@@ -92,7 +101,12 @@ class DatasetView(ApiView):
 
 
 class VersionListView(ApiView):
-    @extend_schema(operation_id="list_versions", tags=["datasets"], parameters=[shapes.SLUG], responses=responses(shapes.VersionList, 404))
+    @extend_schema(
+        operation_id="list_versions",
+        tags=["datasets"],
+        parameters=[shapes.SLUG],
+        responses=responses(shapes.VersionList, 404),
+    )
     def get(self, request: Request, slug: str) -> HttpResponseBase:  # noqa: ARG002 - as above
         """The published version and the tombstones of those before it."""
         reader = self.reader()
@@ -112,7 +126,10 @@ class VersionListView(ApiView):
 
 class VersionView(ApiView):
     @extend_schema(
-        operation_id="read_version", tags=["versions"], parameters=[shapes.SLUG, shapes.VERSION], responses=responses(shapes.VersionShape, 404, 410)
+        operation_id="read_version",
+        tags=["versions"],
+        parameters=[shapes.SLUG, shapes.VERSION],
+        responses=responses(shapes.VersionShape, 404, 410),
     )
     def get(self, request: Request, slug: str, version_id: str) -> HttpResponseBase:  # noqa: ARG002 - as above
         """A published version: identity, rights, obligations, files."""
@@ -165,7 +182,12 @@ class CatalogView(ApiView):
         operation_id="read_catalog_document",
         tags=["versions"],
         parameters=[shapes.SLUG, shapes.VERSION, _PATH],
-        responses=responses({(200, media): shapes.OBJECT for media in ("application/ld+json", "application/json")} | {(200, "text/turtle"): shapes.TEXT}, 404, 410),
+        responses=responses(
+            {(200, media): shapes.OBJECT for media in ("application/ld+json", "application/json")}
+            | {(200, "text/turtle"): shapes.TEXT},
+            404,
+            410,
+        ),
     )
     def get(self, request: Request, slug: str, version_id: str, path: str) -> HttpResponseBase:  # noqa: ARG002 - as above
         """A DCAT, STAC or PROV document or a run receipt, as released."""
@@ -217,7 +239,7 @@ def obligations_of(decision: PolicyDecision, recorded: Sequence[Mapping[str, Any
 
 
 def carried_headers(found: Released, decision: PolicyDecision, recorded: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """What goes with the bytes: which version, its label and manifest, its attribution and notices (percent-encoded UTF-8)."""
+    """What goes with the bytes: version, label, manifest, and (percent-encoded UTF-8) attribution and notices."""
     notices = [str(o["message"]) for o in obligations_of(decision, recorded) if o.get("type") == "show_notice"]
     headers = {
         "KFM-Dataset-Version": f"{found.slug}@{found.version_id}",
@@ -273,5 +295,11 @@ def _inside(found: Released, file: File) -> str:
 
 
 def _file(file: File, href: str) -> dict[str, Any]:
-    fields = {"path": file.path, "digest": file.digest, "media_type": file.media_type, "size_bytes": file.size_bytes, "href": href}
+    fields = {
+        "path": file.path,
+        "digest": file.digest,
+        "media_type": file.media_type,
+        "size_bytes": file.size_bytes,
+        "href": href,
+    }
     return ({"key": file.key} if file.key else {}) | fields
