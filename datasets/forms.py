@@ -76,14 +76,18 @@ _OBLIGATION_HELP = (
 
 
 def _text(label: str, help_text: str = "", **extra: Any) -> forms.CharField:
-    return forms.CharField(label=label, help_text=help_text, required=False, max_length=extra.pop("max_length", 2000), **extra)
+    return forms.CharField(
+        label=label, help_text=help_text, required=False, max_length=extra.pop("max_length", 2000), **extra
+    )
 
 
 class SpecForm(forms.Form):
     """The fields of a spec. None is required here: what a spec must hold, ``specs.check_spec`` says, field by field."""
 
     title = _text("Title", "As people will read it.", max_length=TITLE_LENGTH)
-    dataset_slug = _text("Slug", "The dataset's id, for ever: lower-case letters, digits and underscores, authority first, no date.")
+    dataset_slug = _text(
+        "Slug", "The dataset's id, for ever: lower-case letters, digits and underscores, authority first, no date."
+    )
     description = forms.CharField(label="Description", required=False, max_length=20_000, widget=forms.Textarea)
     authority = _text("Authority", "Who publishes it upstream.")
     access_method = _text("Access method", "How it is fetched: bulk_csv, api, manual_upload.")
@@ -114,7 +118,9 @@ class SpecForm(forms.Form):
     bbox = _text("Extent", "West, south, east, north in degrees: -102.05, 36.99, -94.59, 40.0.")
     temporal = _text("Time covered", "Start / end, each YYYY[-MM[-DD]]; leave one side empty when it is open.")
 
-    def __init__(self, *args: Any, base: Mapping[str, Any] | None = None, labels: list[PolicyLabel], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, base: Mapping[str, Any] | None = None, labels: list[PolicyLabel], **kwargs: Any
+    ) -> None:
         self.base = copy.deepcopy(dict(base if base is not None else NEW_SPEC))
         self.labels = labels
         super().__init__(*args, initial=initial_from(self.base), **kwargs)
@@ -147,7 +153,9 @@ class SpecForm(forms.Form):
         for number, line in enumerate(self.cleaned_data["obligations"].splitlines(), start=1):
             kind, _, rest = line.strip().partition(" ")
             if kind:
-                found.append({"type": kind, **_object(rest, f"Line {number}: write the parameters as a JSON object, or none.")})
+                found.append(
+                    {"type": kind, **_object(rest, f"Line {number}: write the parameters as a JSON object, or none.")}
+                )
         return found
 
     def clean_bbox(self) -> list[float | int] | None:
@@ -157,7 +165,9 @@ class SpecForm(forms.Form):
         try:
             return [number(part) for part in text.split(",")]
         except ValueError as error:
-            raise forms.ValidationError("An extent is numbers with commas between: west, south, east, north.") from error
+            raise forms.ValidationError(
+                "An extent is numbers with commas between: west, south, east, north."
+            ) from error
 
     def clean_temporal(self) -> dict[str, str | None] | None:
         start, slash, end = (part.strip() for part in self.cleaned_data["temporal"].partition("/"))
@@ -178,7 +188,9 @@ class CheckRow(forms.Form):
     """One declared check; a row without a name is none."""
 
     name = forms.ChoiceField(label="Check", required=False)
-    operator = forms.ChoiceField(label="Operator", required=False, choices=[("", "usual"), *((o, o) for o in OPERATORS)])
+    operator = forms.ChoiceField(
+        label="Operator", required=False, choices=[("", "usual"), *((o, o) for o in OPERATORS)]
+    )
     threshold = forms.CharField(label="Threshold", required=False, max_length=40)
     fields_named = forms.CharField(label="Fields", required=False, max_length=2000)
     parameters = forms.CharField(label="Parameters", required=False, max_length=5000)
@@ -201,7 +213,9 @@ class CheckRow(forms.Form):
             raise forms.ValidationError("The threshold is not a number.") from error
 
     def clean_parameters(self) -> dict[str, Any]:
-        return _object(self.cleaned_data["parameters"], "Write the parameters as a JSON object, such as {“field”: “acres”}.")
+        return _object(
+            self.cleaned_data["parameters"], "Write the parameters as a JSON object, such as {“field”: “acres”}."
+        )
 
     def clean_fields_named(self) -> list[str]:
         return _words(self.cleaned_data["fields_named"])
@@ -301,7 +315,14 @@ def faults_of_row(spec: Mapping[str, Any]) -> list[Finding]:
     """What a well-formed spec may say and the dataset's row can't hold."""
     title = spec.get("title")
     if isinstance(title, str) and (len(title) > TITLE_LENGTH or "\x00" in title):
-        return [Finding("title_unfit", "/title", f"A title has at most {TITLE_LENGTH} characters and no NUL character.", "Shorten it.")]
+        return [
+            Finding(
+                "title_unfit",
+                "/title",
+                f"A title has at most {TITLE_LENGTH} characters and no NUL character.",
+                "Shorten it.",
+            )
+        ]
     return []
 
 
@@ -312,7 +333,9 @@ def field_of(where: str, places: list[tuple[int, int]]) -> tuple[str, int | None
         index = int(parts[3])
         rows = dict(places)
         if index in rows:
-            return {"fields": "fields_named"}.get(parts[4] if len(parts) > 4 else "name", parts[4] if len(parts) > 4 else "name"), rows[index]  # noqa: PLR2004 - /validation/checks/<n>/<key>
+            return {"fields": "fields_named"}.get(
+                parts[4] if len(parts) > 4 else "name", parts[4] if len(parts) > 4 else "name"
+            ), rows[index]  # noqa: PLR2004 - /validation/checks/<n>/<key>
     where = where.replace("/upstream/terms_snapshot/", "/upstream/terms/")
     for name, at in POINTERS.items():
         if where == at or where.startswith(f"{at}/"):

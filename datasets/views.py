@@ -218,7 +218,13 @@ def _document(request: HttpRequest) -> tuple[SpecDocumentForm, dict[str, Any] | 
         raw = upload.read(specs.MAX_BYTES + 1)
         posted["document"] = raw[: specs.MAX_BYTES].decode("utf-8", "replace")
         name = (upload.name or "").lower()
-        posted["syntax"] = "yaml" if name.endswith((".yaml", ".yml")) else "json" if name.endswith(".json") else posted.get("syntax", "json")
+        posted["syntax"] = (
+            "yaml"
+            if name.endswith((".yaml", ".yml"))
+            else "json"
+            if name.endswith(".json")
+            else posted.get("syntax", "json")
+        )
     form = SpecDocumentForm(posted, request.FILES)
     form.is_valid()
     if "syntax" in form.errors:
@@ -237,7 +243,10 @@ def _spec_page(request: HttpRequest, dataset: Dataset | None) -> HttpResponse:
         try:
             return _record(request, dataset, draft)
         except Refused as refusal:
-            draft.place(refusal.findings or [Finding(refusal.code, "/dataset_slug" if "slug" in refusal.code else "", refusal.message)])
+            draft.place(
+                refusal.findings
+                or [Finding(refusal.code, "/dataset_slug" if "slug" in refusal.code else "", refusal.message)]
+            )
     elif request.method == "POST" and "more" not in request.POST:
         draft.place(draft.findings)
     elif request.method == "POST":
@@ -251,7 +260,9 @@ def _spec_page(request: HttpRequest, dataset: Dataset | None) -> HttpResponse:
         "heading": heading,
         "here": here,
         "back": back,
-        "preview_url": reverse("datasets:spec_preview", args=[dataset.slug]) if dataset else reverse("datasets:preview"),
+        "preview_url": reverse("datasets:spec_preview", args=[dataset.slug])
+        if dataset
+        else reverse("datasets:preview"),
         "licenses": licenses(),
         "check_help": CHECK_HELP,
         "crumbs": [{"label": "Datasets", "href": reverse("datasets:list")}]
@@ -276,7 +287,9 @@ def _record(request: HttpRequest, dataset: Dataset | None, draft: Draft) -> Http
         messages.success(request, f"Registered {dataset.slug}. Next: upload a file.")
     else:
         row = registry.record_spec(dataset=dataset, spec=spec, by=person, at=now)
-        messages.success(request, f"The spec {row.spec_hash[:15]}… is now the current one. It counts for versions made from now on.")
+        messages.success(
+            request, f"The spec {row.spec_hash[:15]}… is now the current one. It counts for versions made from now on."
+        )
     return redirect("datasets:detail", slug=dataset.slug)
 
 
@@ -299,8 +312,12 @@ def visible_datasets(person: Person) -> QuerySet[Any]:
 def _filtered(found: QuerySet[Any], asked: dict[str, str]) -> QuerySet[Any]:
     if asked["q"]:
         words = asked["q"]
-        authority = f'"authority":"{json.dumps(words, ensure_ascii=False)[1:-1]}'  # as canonical JSON spells its beginning
-        found = found.filter(Q(slug__icontains=words) | Q(title__icontains=words) | Q(current_spec__canonical__icontains=authority))
+        authority = (
+            f'"authority":"{json.dumps(words, ensure_ascii=False)[1:-1]}'  # as canonical JSON spells its beginning
+        )
+        found = found.filter(
+            Q(slug__icontains=words) | Q(title__icontains=words) | Q(current_spec__canonical__icontains=authority)
+        )
     wanted = {"policy_label_id": asked["label"], "standing__state": asked["standing"]}
     for name, value in wanted.items():
         if value:
@@ -309,11 +326,15 @@ def _filtered(found: QuerySet[Any], asked: dict[str, str]) -> QuerySet[Any]:
 
 
 def _filters(asked: dict[str, str]) -> list[dict[str, Any]]:
-    states = [value for value, _ in DatasetVersion._meta.get_field("standing").related_model._meta.get_field("state").choices]  # type: ignore[union-attr]  # noqa: SLF001 - the states are promotions' words, read from the row that holds them
+    states = [
+        value for value, _ in DatasetVersion._meta.get_field("standing").related_model._meta.get_field("state").choices
+    ]  # type: ignore[union-attr]  # noqa: SLF001 - the states are promotions' words, read from the row that holds them
     labels = [label.name for label in PolicyLabel.objects.all()]
 
     def options(values: list[str], chosen: str) -> list[dict[str, Any]]:
-        return [{"value": "", "label": "any"}] + [{"value": v, "label": v.replace("_", " "), "selected": v == chosen} for v in values]
+        return [{"value": "", "label": "any"}] + [
+            {"value": v, "label": v.replace("_", " "), "selected": v == chosen} for v in values
+        ]
 
     return [
         {"name": "q", "label": "Search", "kind": "search", "value": asked["q"]},
@@ -339,8 +360,13 @@ def _grants(dataset: Dataset) -> list[dict[str, str]]:
         content_type__app_label="datasets", content_type__model="dataset", object_pk=str(dataset.pk)
     ).values_list("user_id", "permission__codename")
     users = User.objects.in_bulk([user for user, _ in rows])
-    found = [(users[user].get_full_name() or users[user].username, users[user].username, codename) for user, codename in rows]
-    return [{"name": name, "username": username, "grant": GRANT_WORDS.get(code, code)} for name, username, code in sorted(found)]
+    found = [
+        (users[user].get_full_name() or users[user].username, users[user].username, codename) for user, codename in rows
+    ]
+    return [
+        {"name": name, "username": username, "grant": GRANT_WORDS.get(code, code)}
+        for name, username, code in sorted(found)
+    ]
 
 
 def _person(request: HttpRequest) -> Person:
