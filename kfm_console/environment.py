@@ -16,17 +16,24 @@ class SettingsError(Exception):
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=20000; PRAGMA foreign_keys=ON",
+    "init_command": (
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=20000; "
+        "PRAGMA foreign_keys=ON; PRAGMA recursive_triggers=ON"
+    ),
 }
 
 
 def database(url: str, default_path: Path) -> dict[str, object]:
-    """The ``DATABASES["default"]`` value for *url* (``postgresql://…`` or ``sqlite:///path``; empty: *default_path*)."""
+    """The ``DATABASES["default"]`` of *url* (``postgresql://…`` or ``sqlite:///path``; empty: *default_path*)."""
     if not url:
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(default_path), "OPTIONS": dict(SQLITE_OPTIONS)}
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": unquote(parts.path[1:]), "OPTIONS": dict(SQLITE_OPTIONS)}
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": unquote(parts.path[1:]),
+            "OPTIONS": dict(SQLITE_OPTIONS),
+        }
     if parts.scheme in {"postgres", "postgresql"}:
         name = unquote(parts.path.lstrip("/"))
         if not name:
@@ -43,7 +50,9 @@ def database(url: str, default_path: Path) -> dict[str, object]:
             "CONN_MAX_AGE": 60,
             "OPTIONS": options,
         }
-    raise SettingsError("DATABASE_URL must start with postgresql:// or sqlite:///. Leave it unset for the embedded SQLite.")
+    raise SettingsError(
+        "DATABASE_URL must start with postgresql:// or sqlite:///. Leave it unset for the embedded SQLite."
+    )
 
 
 def flag(value: str | None, *, name: str, default: bool) -> bool:

@@ -58,11 +58,28 @@ DEMO_ACCOUNTS: tuple[Account, ...] = (
     Account("ada", "Ada", "Geary", Role.ADMIN),
 )
 
-CENSUS_TERMS = ("LicenseRef-US-Government-Work", "US Census Bureau", "US Census Bureau cartographic boundaries", "https://www.census.gov/about/policies/open-gov/open-data.html")
-AIRPORT_TERMS = ("MIT", "The airportsdata contributors", "airportsdata (MIT)", "https://github.com/mborsetti/airportsdata")
+CENSUS_TERMS = (
+    "LicenseRef-US-Government-Work",
+    "US Census Bureau",
+    "US Census Bureau cartographic boundaries",
+    "https://www.census.gov/about/policies/open-gov/open-data.html",
+)
+AIRPORT_TERMS = (
+    "MIT",
+    "The airportsdata contributors",
+    "airportsdata (MIT)",
+    "https://github.com/mborsetti/airportsdata",
+)
 
 
-def spec_of(slug: str, title: str, description: str, terms: tuple[str, str, str, str], checks: list[dict[str, Any]], fields: dict[str, str]) -> dict[str, Any]:  # noqa: PLR0913 - a spec's parts
+def spec_of(  # noqa: PLR0913 - a spec's parts
+    slug: str,
+    title: str,
+    description: str,
+    terms: tuple[str, str, str, str],
+    checks: list[dict[str, Any]],
+    fields: dict[str, str],
+) -> dict[str, Any]:
     """A dataset spec of design §4."""
     license_, holder, attribution, uri = terms
     return {
@@ -82,7 +99,9 @@ def spec_of(slug: str, title: str, description: str, terms: tuple[str, str, str,
         "sensitivity": {"policy_label_intent": "public", "obligations": []},
         "normalization": {"canonical_fields": fields, "units": {}, "crs": "EPSG:4326"},
         "validation": {"schema": f"contracts/schemas/{slug}.schema.json", "checks": checks},
-        "outputs": [{"artifact_type": "geoparquet", "path": f"data/processed/{slug}/<dataset_version_id>/{slug}.parquet"}],
+        "outputs": [
+            {"artifact_type": "geoparquet", "path": f"data/processed/{slug}/<dataset_version_id>/{slug}.parquet"}
+        ],
         "extent": {"bbox": [-102.06, 36.98, -94.58, 40.01]},
     }
 
@@ -97,9 +116,19 @@ COUNTIES = spec_of(
         {"name": "geometry_valid", "operator": ">=", "threshold": 1.0},
         {"name": "required_fields_present", "operator": ">=", "threshold": 1.0, "fields": ["geoid", "name"]},
         {"name": "unique", "operator": ">=", "threshold": 1.0, "fields": ["geoid"]},
-        {"name": "within_extent", "operator": ">=", "threshold": 1.0, "parameters": {"bbox": [-102.06, 36.98, -94.58, 40.01]}},
+        {
+            "name": "within_extent",
+            "operator": ">=",
+            "threshold": 1.0,
+            "parameters": {"bbox": [-102.06, 36.98, -94.58, 40.01]},
+        },
     ],
-    {"geoid": "upstream.geoid", "name": "upstream.name", "state_fips": "upstream.state_fips", "geometry": "derived.geometry"},
+    {
+        "geoid": "upstream.geoid",
+        "name": "upstream.name",
+        "state_fips": "upstream.state_fips",
+        "geometry": "derived.geometry",
+    },
 )
 COUNTIES_WITH_AREA = COUNTIES | {
     "normalization": COUNTIES["normalization"]
@@ -114,14 +143,23 @@ AIRPORTS = spec_of(
         {"name": "geometry_valid", "operator": ">=", "threshold": 1.0},
         {"name": "required_fields_present", "operator": ">=", "threshold": 0.99, "fields": ["icao", "iata"]},
     ],
-    {"icao": "upstream.icao", "iata": "upstream.iata", "name": "upstream.name", "city": "upstream.city", "elevation_ft": "upstream.elevation_ft", "geometry": "derived.from_latlon"},
+    {
+        "icao": "upstream.icao",
+        "iata": "upstream.iata",
+        "name": "upstream.name",
+        "city": "upstream.city",
+        "elevation_ft": "upstream.elevation_ft",
+        "geometry": "derived.from_latlon",
+    },
 )
 
 
 def load() -> list[str]:
     """Makes the demo once; returns a sentence for each thing made, none when it is there already."""
     if settings.PRODUCTION:
-        raise Refused("demo_in_production", "The demo accounts have published passwords; production does not load them.")
+        raise Refused(
+            "demo_in_production", "The demo accounts have published passwords; production does not load them."
+        )
     if User.objects.filter(username=DEMO_ACCOUNTS[0].username).exists() and Job.objects.count() >= 4:  # noqa: PLR2004 - the four uploads below
         return []
     people = accounts()
@@ -131,10 +169,17 @@ def load() -> list[str]:
     _sign_and_publish(first, people)
     record_spec(dataset=counties, spec=COUNTIES_WITH_AREA, by=people["carla"], at=timezone.now())
     counties.refresh_from_db()
-    second = _upload(counties, "kansas_counties_reissue.geojson", "2010", CENSUS_TERMS, "terms_census.txt", people["carla"])
+    second = _upload(
+        counties, "kansas_counties_reissue.geojson", "2010", CENSUS_TERMS, "terms_census.txt", people["carla"]
+    )
     third = _upload(airports, "kansas_airports.csv", "2026", AIRPORT_TERMS, "terms_airports.txt", people["carla"])
     _broken_upload(counties, people["carla"])
-    return [f"{first} is published.", f"{second} waits for signatures.", f"{third} is in quarantine.", "A run on a broken file has failed."]
+    return [
+        f"{first} is published.",
+        f"{second} waits for signatures.",
+        f"{third} is in quarantine.",
+        "A run on a broken file has failed.",
+    ]
 
 
 def accounts() -> dict[str, Person]:
@@ -147,7 +192,9 @@ def accounts() -> dict[str, Person]:
     for account in DEMO_ACCOUNTS:
         user = _user(account)
         if account.role not in person_for(user).roles:
-            assign_role(user=user, role=account.role, by=person_for(admin_user), reason=f"The demo's {account.role}.", at=at)
+            assign_role(
+                user=user, role=account.role, by=person_for(admin_user), reason=f"The demo's {account.role}.", at=at
+            )
     return {a.username: person_for(User.objects.get(username=a.username)) for a in DEMO_ACCOUNTS}
 
 
@@ -168,14 +215,33 @@ def _dataset(spec: dict[str, Any], by: Person) -> Dataset:
     return existing
 
 
-def _upload(dataset: Dataset, name: str, slice_: str, terms: tuple[str, str, str, str], terms_file: str, by: Person) -> DatasetVersion:  # noqa: PLR0913 - an upload's parts
-    job = upload(dataset=dataset, file=FILES / name, slice_=slice_, terms=terms, terms_text=(FILES / terms_file).read_text(), by=by, at=timezone.now())
+def _upload(  # noqa: PLR0913 - an upload's parts
+    dataset: Dataset, name: str, slice_: str, terms: tuple[str, str, str, str], terms_file: str, by: Person
+) -> DatasetVersion:
+    job = upload(
+        dataset=dataset,
+        file=FILES / name,
+        slice_=slice_,
+        terms=terms,
+        terms_text=(FILES / terms_file).read_text(),
+        by=by,
+        at=timezone.now(),
+    )
     if job.version is None:
         raise RuntimeError(f"The demo's upload of {name} failed: {job.failure}")
     return job.version
 
 
-def upload(*, dataset: Dataset, file: Path, slice_: str, terms: tuple[str, str, str, str], terms_text: str, by: Person, at: datetime) -> Job:  # noqa: PLR0913 - an upload's parts
+def upload(  # noqa: PLR0913 - an upload's parts
+    *,
+    dataset: Dataset,
+    file: Path,
+    slice_: str,
+    terms: tuple[str, str, str, str],
+    terms_text: str,
+    by: Person,
+    at: datetime,
+) -> Job:
     """Records an acquisition, owes its run, and runs it here and now."""
     license_, holder, attribution, uri = terms
     acquisition = record_acquisition(
@@ -205,7 +271,9 @@ def _sign_and_publish(version: DatasetVersion, people: dict[str, Person]) -> Non
 
 
 def _digest(version: DatasetVersion) -> str:
-    standing = Standing.objects.select_related("version__dataset", "version__spec", "version__acquisition", "version__policy_label").get(version=version)
+    standing = Standing.objects.select_related(
+        "version__dataset", "version__spec", "version__acquisition", "version__policy_label"
+    ).get(version=version)
     return dossier.gather(standing).digest
 
 
@@ -216,4 +284,12 @@ def _broken_upload(dataset: Dataset, by: Person) -> None:
         shutil.copyfile(FILES / "kansas_counties.geojson", cut)
         with cut.open("r+b") as stream:
             stream.truncate(100_000)
-        upload(dataset=dataset, file=cut, slice_="2020", terms=CENSUS_TERMS, terms_text=(FILES / "terms_census.txt").read_text(), by=by, at=timezone.now())
+        upload(
+            dataset=dataset,
+            file=cut,
+            slice_="2020",
+            terms=CENSUS_TERMS,
+            terms_text=(FILES / "terms_census.txt").read_text(),
+            by=by,
+            at=timezone.now(),
+        )

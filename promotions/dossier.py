@@ -30,7 +30,7 @@ from promotions.states import PUBLISHING_VERB, State
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """A dossier in memory. ``evidence``: by gate letter; ``canonical``: what ``digest`` is over; ``draft``: the manifest."""
+    """A dossier in memory. ``evidence``: by gate letter; ``digest`` is over ``canonical``; ``draft``: the manifest."""
 
     version: DatasetVersion
     evidence: Mapping[str, object]
@@ -94,7 +94,9 @@ def keep_evaluation(gathered: Gathered, results: Mapping[str, GateResult], *, by
         answers = [result.as_json() for result in results.values()]
         last = None if created else Evaluation.objects.filter(dossier=dossier).order_by("-pk").first()
         if last is None or last.results != answers:
-            Evaluation.objects.create(version=gathered.version, dossier=dossier, results=answers, actor=by.principal, at=at)
+            Evaluation.objects.create(
+                version=gathered.version, dossier=dossier, results=answers, actor=by.principal, at=at
+            )
             failed = "".join(letter for letter, result in results.items() if not result.passed)
             ledger.append(
                 event=Event.GATES_EVALUATED,

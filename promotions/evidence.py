@@ -21,6 +21,7 @@ from datasets.models import DatasetVersion, PolicyDecision, PolicyLabel, RunRece
 from datasets.policy.requests import Action
 from datasets.runs import current_files, current_receipts
 from datasets.stores import measure, read_document
+from datasets.zones import layout
 from datasets.zones.store import DamagedObject, ObjectNotFound, ObjectTooLarge
 from promotions.gates import a_identity, b_rights, c_sensitivity, d_catalogs, e_quality, f_receipt, g_manifest
 
@@ -48,7 +49,9 @@ class Shelf:
     def open(cls, version: DatasetVersion, *, fresh: bool) -> Shelf:
         """Reads the rows."""
         decision = (
-            PolicyDecision.objects.filter(version=version, action=Action.ASSESS.value).order_by("-decided_at", "-pk").first()
+            PolicyDecision.objects.filter(version=version, action=Action.ASSESS.value)
+            .order_by("-decided_at", "-pk")
+            .first()
         )
         return cls(
             version=version,
@@ -115,7 +118,8 @@ class Shelf:
             "dataset_version_id": self.version.version_id,
             "spec_hash": self.version.spec.spec_hash,
             "artifacts": [
-                {"path": f.path, "digest": f.artifact_id, "media_type": f.artifact.media_type} for f in self.parts(RELEASED_PARTS)
+                {"path": f.path, "digest": f.artifact_id, "media_type": f.artifact.media_type}
+                for f in self.parts(RELEASED_PARTS)
             ],
             "catalogs": [{"path": f.path, "digest": f.artifact_id} for f in self.parts(CATALOG_PARTS)]
             + [{"path": receipt_path(self.version, r), "digest": r.document_id} for r in self.receipts.values()],
@@ -132,7 +136,8 @@ class Shelf:
 
 def receipt_path(version: DatasetVersion, receipt: RunReceipt) -> str:
     """Where a receipt lies in an export (design §5)."""
-    return f"catalog/{version.dataset.slug}/{version.version_id}/receipts/{receipt.document_id.removeprefix('sha256:')}.json"
+    name = f"{receipt.document_id.removeprefix('sha256:')}.json"
+    return layout.receipt(version.dataset.slug, version.version_id, name)
 
 
 def collect(shelf: Shelf, letters: str) -> dict[str, object]:
@@ -159,10 +164,14 @@ def _identity(shelf: Shelf, *, whole: bool) -> a_identity.Evidence:
             a_identity.DocumentIds(f"receipt/{operation}", version.dataset.slug, said.get("dataset_version_id"))
         )
     acquisition = shelf.json(version.acquisition.manifest_id) or {}
-    documents.append(a_identity.DocumentIds("acquisition_manifest", acquisition.get("dataset_slug"), version.version_id))
+    documents.append(
+        a_identity.DocumentIds("acquisition_manifest", acquisition.get("dataset_slug"), version.version_id)
+    )
     if whole:
         documents += [
-            a_identity.DocumentIds(name, said.get("dataset_id"), said.get("dataset_version_id"), said.get("spec_hash"), says_spec_hash=True)
+            a_identity.DocumentIds(
+                name, said.get("dataset_id"), said.get("dataset_version_id"), said.get("spec_hash"), says_spec_hash=True
+            )
             for name, said in _said(shelf).items()
         ]
     return a_identity.Evidence(
@@ -196,9 +205,13 @@ def _rights(shelf: Shelf, *, whole: bool) -> b_rights.Evidence:
     stated = upstream.get("terms") or upstream.get("terms_snapshot") or {}
     documents = []
     if stated.get("license"):
-        documents.append(b_rights.Terms("spec", stated["license"], stated.get("rights_holder"), stated.get("attribution")))
+        documents.append(
+            b_rights.Terms("spec", stated["license"], stated.get("rights_holder"), stated.get("attribution"))
+        )
     manifest_terms = (shelf.json(acquisition.manifest_id) or {}).get("terms") or {}
-    documents.append(b_rights.Terms("acquisition_manifest", manifest_terms.get("license"), manifest_terms.get("rights_holder")))
+    documents.append(
+        b_rights.Terms("acquisition_manifest", manifest_terms.get("license"), manifest_terms.get("rights_holder"))
+    )
     if whole:
         documents += [b_rights.Terms(name, said.get("license")) for name, said in _said(shelf).items()]
     return b_rights.Evidence(

@@ -1,4 +1,4 @@
-"""Writer: work owed. A row promises it, a claim takes it with a lease, ``attempts`` fences off a worker that came back late.
+"""Writer: work owed. A row promises it, a claim leases it, ``attempts`` fences off a worker that came back late.
 
 The broker only wakes workers: whatever it loses, the sweep finds again. Every UPDATE names the state it expects.
 """
@@ -36,7 +36,12 @@ def request_intake(*, acquisition: Acquisition, propose: bool, note: str, by: Pe
     """Owes the ingest of *acquisition*; with *propose*, the whole way to CATALOG."""
     with transaction.atomic():
         job = Job.objects.create(
-            kind="intake", acquisition=acquisition, propose=propose, note=note.strip(), requested_by=by.principal, requested_at=at
+            kind="intake",
+            acquisition=acquisition,
+            propose=propose,
+            note=note.strip(),
+            requested_by=by.principal,
+            requested_at=at,
         )
         _record(Event.RUN_REQUESTED, by, job, at)
     return job
@@ -52,7 +57,12 @@ def request_promotion(*, version: DatasetVersion, by: Person, at: datetime) -> J
         if running is not None:
             raise Refused("run_already", f"A run asked for by {running.requested_by} is under way already.")
         job = Job.objects.create(
-            kind="promotion", acquisition=version.acquisition, version=version, propose=True, requested_by=by.principal, requested_at=at
+            kind="promotion",
+            acquisition=version.acquisition,
+            version=version,
+            propose=True,
+            requested_by=by.principal,
+            requested_at=at,
         )
         _record(Event.RUN_REQUESTED, by, job, at)
     return job
@@ -61,7 +71,9 @@ def request_promotion(*, version: DatasetVersion, by: Person, at: datetime) -> J
 def retry(*, job: Job, by: Person, at: datetime) -> Job:
     """A new job that does what a failed or cancelled one did not."""
     if job.state not in {JobState.FAILED, JobState.CANCELLED}:
-        raise Refused("not_retryable", f"Only a failed or cancelled run is tried again; this one is {job.get_state_display()}.")
+        raise Refused(
+            "not_retryable", f"Only a failed or cancelled run is tried again; this one is {job.get_state_display()}."
+        )
     if Role.OPERATOR not in by.roles_on(job.acquisition.dataset_id) and by.principal != job.requested_by:
         raise Refused("role_missing", "Only an operator, or who asked for the run, tries it again.")
     with transaction.atomic():
@@ -84,7 +96,11 @@ def cancel(*, job: Job, by: Person, at: datetime) -> None:
     if Role.OPERATOR not in by.roles_on(job.acquisition.dataset_id) and by.principal != job.requested_by:
         raise Refused("role_missing", "Only an operator, or who asked for the run, cancels it.")
     changed = Job.objects.filter(pk=job.pk, state__in=[JobState.QUEUED, JobState.RUNNING]).update(
-        state=JobState.CANCELLED, finished_at=at, lease_until=None, failure_code="cancelled", failure=f"Cancelled by {by.name}."
+        state=JobState.CANCELLED,
+        finished_at=at,
+        lease_until=None,
+        failure_code="cancelled",
+        failure=f"Cancelled by {by.name}.",
     )
     if changed != 1:
         raise Refused("already_ended", "The run has ended already.")
@@ -97,16 +113,21 @@ def owed(now: datetime) -> list[int]:
 
 def claim(job_pk: int, now: datetime) -> Job | None:
     """Takes the job if it is free; ``None`` when another worker has it or it has ended."""
-    taken = (
-        Job.objects.filter(_claimable(now), pk=job_pk, attempts__lt=MAX_ATTEMPTS)
-        .update(state=JobState.RUNNING, lease_until=now + LEASE, attempts=F("attempts") + 1)
+    taken = Job.objects.filter(_claimable(now), pk=job_pk, attempts__lt=MAX_ATTEMPTS).update(
+        state=JobState.RUNNING, lease_until=now + LEASE, attempts=F("attempts") + 1
     )
     if taken:
         Job.objects.filter(pk=job_pk, started_at__isnull=True).update(started_at=now)
         return Job.objects.select_related("acquisition__dataset", "acquisition__spec", "version").get(pk=job_pk)
     given_up = Job.objects.filter(_claimable(now), pk=job_pk, attempts__gte=MAX_ATTEMPTS).first()
     if given_up is not None:
-        fail(given_up, code="worker_died", message=f"The worker died {MAX_ATTEMPTS} times over this run.", fix="Ask an operator to look at the worker's log, then try again.", at=now)
+        fail(
+            given_up,
+            code="worker_died",
+            message=f"The worker died {MAX_ATTEMPTS} times over this run.",
+            fix="Ask an operator to look at the worker's log, then try again.",
+            at=now,
+        )
     return None
 
 
@@ -127,7 +148,12 @@ def fail(job: Job, *, code: str, message: str, fix: str, at: datetime) -> None:
     """Ends the job as failed, with its cause in plain words, and enters it in the ledger."""
     with transaction.atomic():
         changed = Job.objects.filter(pk=job.pk, state=JobState.RUNNING, attempts=job.attempts).update(
-            state=JobState.FAILED, finished_at=at, lease_until=None, failure_code=code[:60], failure=message, failure_fix=fix
+            state=JobState.FAILED,
+            finished_at=at,
+            lease_until=None,
+            failure_code=code[:60],
+            failure=message,
+            failure_fix=fix,
         )
         if changed != 1:
             raise LostClaim

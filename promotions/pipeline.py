@@ -1,4 +1,4 @@
-"""Runs one claimed job: the steps from a stored upload to CATALOG, each behind its gates, each taken up where it was left.
+"""Runs one claimed job: the steps from an upload to CATALOG, each behind its gates, taken up where they were left.
 
 It moves versions only through ``transitions``. A step that was recorded is not made again; a step that was cut off is,
 and comes out the same. What fails is told in plain words on the job; a failing gate B, C or E quarantines by itself.
@@ -70,7 +70,12 @@ def run(job: Job) -> None:
         _fail(job, "store_failed", str(problem), "Ask an operator to look at the store, then try again.")
     except Exception as crash:
         logger.exception("job %s crashed", job.pk)
-        _fail(job, "crashed", f"The step stopped on an error no one foresaw ({type(crash).__name__}).", "Tell an operator; the worker's log has the details.")
+        _fail(
+            job,
+            "crashed",
+            f"The step stopped on an error no one foresaw ({type(crash).__name__}).",
+            "Tell an operator; the worker's log has the details.",
+        )
 
 
 def _fail(job: Job, code: str, message: str, fix: str) -> None:
@@ -113,7 +118,9 @@ def _proposer(version: DatasetVersion, job: Job) -> str:
     """Proposes on behalf of who asked, once; the first proposer stays."""
     proposal = Proposal.objects.filter(version=version).first()
     if proposal is None and State(_standing(version).state) in OPEN_STATES:
-        proposal = proposals.propose(version=version, by=person_named(job.requested_by), note=job.note, at=timezone.now())
+        proposal = proposals.propose(
+            version=version, by=person_named(job.requested_by), note=job.note, at=timezone.now()
+        )
     return proposal.proposer if proposal else version.created_by
 
 
@@ -151,11 +158,15 @@ def _catalog(version: DatasetVersion, proposer: str, reporter: jobs.Reporter) ->
         results = gates.evaluate_all(gathered.evidence)
         dossier.keep_evaluation(gathered, results, by=PIPELINE, at=timezone.now())
         failed = [letter for letter, result in results.items() if not result.passed]
-        reporter.line("All seven gates pass; the version waits for signatures." if not failed else f"Gates {', '.join(failed)} do not pass yet.")
+        reporter.line(
+            "All seven gates pass; the version waits for signatures."
+            if not failed
+            else f"Gates {', '.join(failed)} do not pass yet."
+        )
 
 
 def _advance_or_quarantine(version: DatasetVersion, verb: Verb, reporter: jobs.Reporter) -> State:
-    """Takes the step; a failing gate B, C or E puts the version on the siding instead, a failing A, D, F or G blocks."""
+    """Takes the step; a failing gate B, C or E quarantines the version instead, a failing A, D, F or G blocks."""
     try:
         moved = transitions.advance(version_pk=version.pk, verb=verb, by=PIPELINE, at=timezone.now())
     except GatesFailed as failed:
@@ -192,4 +203,3 @@ def _fresh(version: DatasetVersion) -> DatasetVersion:
 def _workspace(reporter: jobs.Reporter) -> Iterator[Workspace]:
     with tempfile.TemporaryDirectory(prefix="kfm-step-", dir=settings.FILE_UPLOAD_TEMP_DIR) as directory:
         yield Workspace(Path(directory), timezone.now(), reporter)
-

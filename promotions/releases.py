@@ -12,7 +12,6 @@ from audit.digests import digest_bytes
 from datasets.errors import Refused
 from datasets.models import DatasetVersion
 from datasets.people import Person
-from datasets.policy.roles import Role
 from promotions import manifest as manifests
 from promotions import quorum
 from promotions.dossier import Gathered
@@ -42,7 +41,9 @@ def check_quorum(standing: Standing, gathered: Gathered) -> None:
     """Raises ``Refused`` with the sentence that says what is missing."""
     proposal = Proposal.objects.filter(version=standing.version).first()
     if proposal is not None and proposal.changes_requested:
-        raise Refused("changes_requested", f"{proposal.changes_requested_by} asked for changes; the proposer must answer first.")
+        raise Refused(
+            "changes_requested", f"{proposal.changes_requested_by} asked for changes; the proposer must answer first."
+        )
     counted = count_quorum(standing, gathered.digest)
     if counted.findings:
         raise Refused("quorum_broken", counted.findings[0].message, list(counted.findings))
@@ -51,7 +52,7 @@ def check_quorum(standing: Standing, gathered: Gathered) -> None:
         raise Refused("quorum_incomplete", f"Signatures are missing: {', '.join(counted.missing)}.{void}")
 
 
-def write_release(*, standing: Standing, verb: Verb, gathered: Gathered, by: Person, role: Role, at: datetime) -> Release:  # noqa: ARG001, PLR0913 - the facts of a release
+def write_release(*, standing: Standing, verb: Verb, gathered: Gathered, by: Person, at: datetime) -> Release:
     """Writes the manifest and files the approvals it rests on."""
     version = standing.version
     dossier = Dossier.objects.get(version=version, digest=gathered.digest)

@@ -34,5 +34,5 @@ REQUESTS_RUNS = frozenset({Role.OPERATOR, Role.CONTRIBUTOR})
 MEANINGS: dict[Role, str] = {
     Role.STEWARD: "I am responsible for this dataset and approve this version's release as described in the dossier.",
     Role.REVIEWER: "I have reviewed the evidence in the dossier and found no reason to stop this version's release.",
-    Role.COUNCIL: "The council agrees to the release of this restricted material under the stated label and obligations.",
+    Role.COUNCIL: "The council agrees to the release of this material under the stated label and obligations.",
 }

@@ -69,14 +69,19 @@ def _sign(standing: Standing, by: Person, role: Role, seen: str, proof: Reauthen
     version = standing.version
     _check_proof(proof, by, at)
     if State(standing.state) not in PUBLISHING_VERB:
-        raise Refused("not_signable", f"A version is signed when it is in CATALOG, SUPERSEDED or WITHDRAWN; this one is in {standing.state}.")
+        raise Refused(
+            "not_signable",
+            f"A version is signed when it is in CATALOG, SUPERSEDED or WITHDRAWN; this one is in {standing.state}.",
+        )
     proposal = Proposal.objects.filter(version=version).first()
     required = tuple(version.policy_label.sign_off_roles) if version.policy_label else ()
     permissions.check_sign(by, version, role, required=required, proposer=proposal.proposer if proposal else None)
     _check_policy(version, standing, by, role, at)
     gathered = dossiers.gather(standing, letters=gates.LETTERS)
     if gathered.digest != seen:
-        raise Refused("dossier_changed", "What you saw has changed since, so nothing was signed. Look at the board again.")
+        raise Refused(
+            "dossier_changed", "What you saw has changed since, so nothing was signed. Look at the board again."
+        )
     results = gates.evaluate_all(gathered.evidence)
     if not all(result.passed for result in results.values()):
         raise GatesFailed(gathered, results)
@@ -100,7 +105,11 @@ def _sign(standing: Standing, by: Person, role: Role, seen: str, proof: Reauthen
         actor=by.principal,
         role=role.value,
         subject=version.reference,
-        references={"dossier": gathered.digest, "meaning_digest": str(digest_bytes(signature.meaning.encode())), "round": str(standing.round)},
+        references={
+            "dossier": gathered.digest,
+            "meaning_digest": str(digest_bytes(signature.meaning.encode())),
+            "round": str(standing.round),
+        },
         at=at,
     )
     return signature
@@ -134,12 +143,16 @@ def _check_proof(proof: Reauthenticated, by: Person, at: datetime) -> None:
         raise Refused("not_reauthenticated", "Give your password again to sign.")
 
 
-def _check_policy(version: DatasetVersion, standing: Standing, by: Person, role: Role, at: datetime) -> None:  # noqa: PLR0913 - as above
+def _check_policy(version: DatasetVersion, standing: Standing, by: Person, role: Role, at: datetime) -> None:
     resource = resource_of(version, person=by, standing=standing.state, has_bytes=True)
-    decision = decide(request_for(by, Action.SIGN_OFF, resource, dataset_pk=version.dataset_id, role=role), version=version, at=at)
+    decision = decide(
+        request_for(by, Action.SIGN_OFF, resource, dataset_pk=version.dataset_id, role=role), version=version, at=at
+    )
     if decision.decision != "allow":
         codes = ", ".join(document_of(decision)["reason_codes"])
-        raise Refused("policy_denies", f"The policy does not let you sign here ({codes}). A steward can look the decision up.")
+        raise Refused(
+            "policy_denies", f"The policy does not let you sign here ({codes}). A steward can look the decision up."
+        )
 
 
 def _who_signed(version: DatasetVersion, standing: Standing, by: Person, role: Role) -> str:
@@ -148,7 +161,11 @@ def _who_signed(version: DatasetVersion, standing: Standing, by: Person, role: R
     if own is not None:
         return f"You signed as {own.role} at {own.signed_at:%Y-%m-%d %H:%M} UTC already; one person fills one role."
     other = rows.filter(role=role.value).last()
-    return f"Already signed as {role} by {other.principal} at {other.signed_at:%Y-%m-%d %H:%M} UTC." if other else "This role is signed already."
+    return (
+        f"Already signed as {role} by {other.principal} at {other.signed_at:%Y-%m-%d %H:%M} UTC."
+        if other
+        else "This role is signed already."
+    )
 
 
 def _lock(version_pk: int) -> Standing:

@@ -20,4 +20,4 @@ def run_job(job_pk: int) -> None:
 def sweep_owed_work() -> None:
     """Wakes a worker for every job that no live worker holds."""
     for job_pk in jobs.owed(timezone.now()):
-        run_job.apply_async(args=[job_pk], expires=60)
+        run_job.apply_async(args=(job_pk,), expires=60)

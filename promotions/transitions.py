@@ -1,8 +1,8 @@
 """The only code by which a version changes standing (design §2).
 
 One transaction: lock the dataset and its Standing, look again, gather the dossier afresh, evaluate the gates, count the
-quorum on that dossier's digest, write, append to the ledger, commit. An exception anywhere means nothing happened. There
-is no force, skip or override, and a superuser passes no gate. A refused attempt is in the ledger too.
+quorum on that dossier's digest, write, append to the ledger, commit. An exception anywhere means nothing happened.
+There is no force, skip or override, and a superuser passes no gate. A refused attempt is in the ledger too.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class _Move:
 
 
 def begin(*, acquisition: Acquisition, version: DatasetVersion, by: Person, at: datetime) -> Transition:
-    """``ingest``: gives a version that was just recorded its first standing, RAW. Called inside the ingest run's transaction."""
+    """``ingest``: gives a new version its first standing, RAW. Called inside the ingest run's transaction."""
     rule = RULES[Verb.INGEST]
     role = permissions.check_verb(by, Verb.INGEST, version)
     if acquisition.pk != version.acquisition_id:
@@ -108,18 +108,30 @@ def restore(*, version_pk: int, by: Person, seen: str, reason: str, at: datetime
         return _release(move)
 
 
-def withdraw(*, version_pk: int, by: Person, reason: str, incident: str, at: datetime) -> Transition:  # noqa: PLR0913 - the facts of a withdrawal
+def withdraw(*, version_pk: int, by: Person, reason: str, incident: str, at: datetime) -> Transition:
     """Takes a published version back at once. *reason* is read by the public on the tombstone."""
     with _attempt(version_pk, Verb.WITHDRAW, by, at, reason=reason) as move:
         written = _write(move, next_round=True)
         Tombstone.objects.create(
-            version=move.version, state=State.WITHDRAWN.value, round=written.round, reason=reason, incident=incident, at=at
+            version=move.version,
+            state=State.WITHDRAWN.value,
+            round=written.round,
+            reason=reason,
+            incident=incident,
+            at=at,
         )
         return written
 
 
 def quarantine(  # noqa: PLR0913 - the facts of a case
-    *, version_pk: int, by: Person, reason_code: ReasonCode, reason: str, findings: list[dict[str, Any]], gate: str | None = None, at: datetime
+    *,
+    version_pk: int,
+    by: Person,
+    reason_code: ReasonCode,
+    reason: str,
+    findings: list[dict[str, Any]],
+    gate: str | None = None,
+    at: datetime,
 ) -> Transition:
     """Puts a version on the siding and opens its case."""
     with _attempt(version_pk, Verb.QUARANTINE, by, at, reason=reason, reason_code=reason_code.value) as move:
@@ -158,7 +170,14 @@ def deny(*, version_pk: int, by: Person, reason: str, at: datetime) -> Transitio
 
 @contextmanager
 def _attempt(  # noqa: PLR0913 - what an attempt is made of
-    version_pk: int, verb: Verb, by: Person, at: datetime, *, seen: str | None = None, reason: str = "", reason_code: str = ""
+    version_pk: int,
+    verb: Verb,
+    by: Person,
+    at: datetime,
+    *,
+    seen: str | None = None,
+    reason: str = "",
+    reason_code: str = "",
 ) -> Iterator[_Move]:
     """The transaction around one transition; on a refusal it is undone, and the refusal is recorded in its own."""
     reference = f"version/{version_pk}"
@@ -168,7 +187,9 @@ def _attempt(  # noqa: PLR0913 - what an attempt is made of
             reference = standing.version.reference
             move = _look_again(standing, verb, by, at, reason, reason_code)
             if seen is not None and seen != _digest(move):
-                raise Refused("dossier_changed", "What you saw has changed since. Look at the board again before you go on.")
+                raise Refused(
+                    "dossier_changed", "What you saw has changed since. Look at the board again before you go on."
+                )
             yield move
     except Refused as refusal:
         keep_refusal(by=by, verb=verb.value, subject=reference, code=refusal.code, at=at)
@@ -189,9 +210,11 @@ def _lock(version_pk: int) -> Standing:
     if dataset_pk is None:
         raise Refused("no_such_version", "There is no such version.")
     Dataset.objects.select_for_update().get(pk=dataset_pk)
-    return Standing.objects.select_for_update(of=("self",)).select_related(
-        "version__dataset", "version__spec", "version__acquisition", "version__policy_label"
-    ).get(version_id=version_pk)
+    return (
+        Standing.objects.select_for_update(of=("self",))
+        .select_related("version__dataset", "version__spec", "version__acquisition", "version__policy_label")
+        .get(version_id=version_pk)
+    )
 
 
 def _look_again(standing: Standing, verb: Verb, by: Person, at: datetime, reason: str, reason_code: str) -> _Move:  # noqa: PLR0913 - as above
@@ -272,15 +295,22 @@ def _write(move: _Move, *, from_state: str | None = None, next_round: bool = Fal
 
 def _append(move: _Move, event: Event, references: dict[str, str]) -> Any:
     return ledger.append(
-        event=event, actor=move.by.principal, role=move.role.value, subject=move.version.reference, references=references, at=move.at
+        event=event,
+        actor=move.by.principal,
+        role=move.role.value,
+        subject=move.version.reference,
+        references=references,
+        at=move.at,
     )
 
 
 def _release(move: _Move) -> Transition:
     """Supersedes the version that was published until now, moves this one, and writes the manifest."""
-    for other in Standing.objects.select_for_update(of=("self",)).filter(
-        dataset_id=move.standing.dataset_id, state=State.PUBLISHED.value
-    ).select_related("version__dataset"):
+    for other in (
+        Standing.objects.select_for_update(of=("self",))
+        .filter(dataset_id=move.standing.dataset_id, state=State.PUBLISHED.value)
+        .select_related("version__dataset")
+    ):
         outgoing = _Move(RULES[Verb.SUPERSEDE], other, move.by, move.role, move.at)
         superseded = _write(outgoing, next_round=True)
         Tombstone.objects.create(
@@ -293,7 +323,7 @@ def _release(move: _Move) -> Transition:
         )
     written = _write(move)
     released = releases.write_release(
-        standing=move.standing, verb=move.rule.verb, gathered=_dossier(move), by=move.by, role=move.role, at=move.at
+        standing=move.standing, verb=move.rule.verb, gathered=_dossier(move), by=move.by, at=move.at
     )
     _append(move, Event.MANIFEST_RELEASED, {"manifest": released.manifest_digest, "dossier": _digest(move)})
     return written

@@ -25,7 +25,7 @@ from promotions import dossier, jobs, pipeline, signoffs, transitions
 from promotions.models import Job, SignOff, Standing, Transition
 from promotions.states import State
 
-PASSWORD = "correct-horse-battery"  # noqa: S105 - a test's password
+PASSWORD = "correct-horse-battery"
 
 SPEC: dict[str, Any] = {
     "kfm_spec_version": "v1",
@@ -48,7 +48,11 @@ SPEC: dict[str, Any] = {
     },
     "sensitivity": {"policy_label_intent": "public", "obligations": []},
     "normalization": {
-        "canonical_fields": {"well_id": "upstream.well_id", "depth_m": "upstream.depth_m", "geometry": "derived.geometry"},
+        "canonical_fields": {
+            "well_id": "upstream.well_id",
+            "depth_m": "upstream.depth_m",
+            "geometry": "derived.geometry",
+        },
         "units": {},
         "crs": "EPSG:4326",
     },
@@ -59,9 +63,13 @@ SPEC: dict[str, Any] = {
             {"name": "required_fields_present", "operator": ">=", "threshold": 1.0, "fields": ["well_id"]},
         ],
     },
-    "outputs": [{"artifact_type": "geoparquet", "path": "data/processed/test_ks_wells/<dataset_version_id>/wells.parquet"}],
+    "outputs": [
+        {"artifact_type": "geoparquet", "path": "data/processed/test_ks_wells/<dataset_version_id>/wells.parquet"}
+    ],
 }
-TERMS = DeclaredTerms("CC-BY-4.0", "Test Survey", "Wells by the Test Survey", "https://example.invalid/terms", "CC BY 4.0, as of today.")
+TERMS = DeclaredTerms(
+    "CC-BY-4.0", "Test Survey", "Wells by the Test Survey", "https://example.invalid/terms", "CC BY 4.0, as of today."
+)
 
 
 def wells(count: int = 6, *, without_id: int = 0, start: int = 0) -> dict[str, Any]:
@@ -96,21 +104,32 @@ class World:
             if role in {Role.PUBLIC, Role.ADMIN, Role.PIPELINE}:
                 continue
             for name in (role.value, f"{role.value}2"):
-                assign_role(user=world._user(name), role=role, by=world.person("admin"), reason="A test.", at=timezone.now())
+                assign_role(
+                    user=world._user(name), role=role, by=world.person("admin"), reason="A test.", at=timezone.now()
+                )
         world._user("nobody")
         world.users["superuser"] = User.objects.create_superuser("superuser", password=PASSWORD)
         world.dataset = register_dataset(spec=spec or deepcopy(SPEC), by=world.person("contributor"), at=timezone.now())
         return world
 
     def _user(self, name: str) -> User:
-        self.users[name] = User.objects.create_user(name, password=PASSWORD, first_name=name.capitalize(), last_name="Test")
+        self.users[name] = User.objects.create_user(
+            name, password=PASSWORD, first_name=name.capitalize(), last_name="Test"
+        )
         return self.users[name]
 
     def person(self, name: str) -> Person:
         """The person as they are now (fresh roles)."""
         return person_for(User.objects.get(username=name))
 
-    def acquire(self, content: bytes | dict[str, Any] | None = None, *, slice_: str = "2026", name: str = "wells.geojson", terms: DeclaredTerms = TERMS) -> Acquisition:
+    def acquire(
+        self,
+        content: bytes | dict[str, Any] | None = None,
+        *,
+        slice_: str = "2026",
+        name: str = "wells.geojson",
+        terms: DeclaredTerms = TERMS,
+    ) -> Acquisition:
         """Records an upload by the contributor."""
         raw = content if isinstance(content, bytes) else json.dumps(wells() if content is None else content).encode()
         path = Path(settings.FILE_UPLOAD_TEMP_DIR) / "upload.bin"
@@ -131,7 +150,9 @@ class World:
 
     def run(self, acquisition: Acquisition, *, propose: bool = True) -> Job:
         """Owes and runs the job; the job as it ended."""
-        job = jobs.request_intake(acquisition=acquisition, propose=propose, note="Please.", by=self.person("contributor"), at=timezone.now())
+        job = jobs.request_intake(
+            acquisition=acquisition, propose=propose, note="Please.", by=self.person("contributor"), at=timezone.now()
+        )
         claimed = jobs.claim(job.pk, timezone.now())
         assert claimed is not None
         pipeline.run(claimed)
@@ -148,7 +169,13 @@ class World:
             self.sign_all(version)
             self.publish(version)
         if state is State.WITHDRAWN:
-            transitions.withdraw(version_pk=version.pk, by=self.person("steward"), reason="A mistake in the source.", incident="INC-1", at=timezone.now())
+            transitions.withdraw(
+                version_pk=version.pk,
+                by=self.person("steward"),
+                reason="A mistake in the source.",
+                incident="INC-1",
+                at=timezone.now(),
+            )
         if state is State.SUPERSEDED:
             self.version_in(State.PUBLISHED, content=wells(start=100), slice_=upload.get("slice_", "2026"))
         if state is State.DENIED:
@@ -157,7 +184,9 @@ class World:
         return version
 
     def standing(self, version: DatasetVersion) -> Standing:
-        return Standing.objects.select_related("version__dataset", "version__spec", "version__acquisition__terms", "version__policy_label").get(version=version)
+        return Standing.objects.select_related(
+            "version__dataset", "version__spec", "version__acquisition__terms", "version__policy_label"
+        ).get(version=version)
 
     def digest(self, version: DatasetVersion) -> str:
         """The dossier digest as it is now."""
@@ -184,4 +213,6 @@ class World:
             self.sign(version, role)
 
     def publish(self, version: DatasetVersion, *, by: str = "operator") -> Transition:
-        return transitions.publish(version_pk=version.pk, by=self.person(by), seen=self.digest(version), at=timezone.now())
+        return transitions.publish(
+            version_pk=version.pk, by=self.person(by), seen=self.digest(version), at=timezone.now()
+        )

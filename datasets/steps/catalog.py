@@ -33,8 +33,18 @@ from datasets.stores import console_store, keep, read_document
 from datasets.zones import layout
 
 #: Parts that go out, the key each has in the catalogs, and its role there.
-RELEASED = {"data": ("data", "data"), "preview": ("preview", "overview"), "qa_report": ("qa-report", "qa"), "terms": ("terms", "terms")}
-TITLES = {"data": "The data as GeoParquet", "preview": "A small map of the data", "qa_report": "The QA report", "terms": "The upstream's terms as captured"}
+RELEASED = {
+    "data": ("data", "data"),
+    "preview": ("preview", "overview"),
+    "qa_report": ("qa-report", "qa"),
+    "terms": ("terms", "terms"),
+}
+TITLES = {
+    "data": "The data as GeoParquet",
+    "preview": "A small map of the data",
+    "qa_report": "The QA report",
+    "terms": "The upstream's terms as captured",
+}
 JSON_LD, TURTLE = "application/ld+json", "text/turtle"
 
 
@@ -43,19 +53,36 @@ def build_catalogs(version: DatasetVersion, *, proposer: str, work: Workspace) -
     files = {f.part: f for f in current_files(version)}
     missing = [part for part in RELEASED if part not in files]
     if missing:
-        raise Refused("files_missing", f"Nothing to catalog: the version has no {', '.join(missing)}. Run the checks first.")
-    decision = PolicyDecision.objects.filter(version=version, action=Action.ASSESS.value).order_by("-decided_at", "-pk").first()
+        raise Refused(
+            "files_missing", f"Nothing to catalog: the version has no {', '.join(missing)}. Run the checks first."
+        )
+    decision = (
+        PolicyDecision.objects.filter(version=version, action=Action.ASSESS.value)
+        .order_by("-decided_at", "-pk")
+        .first()
+    )
     if decision is None:
         raise Refused("decision_missing", "No release decision was recorded. Run the checks first.")
     run_id = new_run_id(work.at)
     data = work.directory / "data.parquet"
     console_store().fetch_to(files["data"].artifact_id, data)
     spec = json.loads(version.spec.canonical)
-    facts = catalog_facts(version, spec=spec, files=files, bbox=parquet_bbox(data), decision=decision, run_id=run_id, proposer=proposer, at=work.at)
+    facts = catalog_facts(
+        version,
+        spec=spec,
+        files=files,
+        bbox=parquet_bbox(data),
+        decision=decision,
+        run_id=run_id,
+        proposer=proposer,
+        at=work.at,
+    )
     documents = _documents(version, facts)
     required, faults = required_obligations(version, spec)
     findings = faults or verify_obligations(data, required, {path: raw for path, _, _, raw in documents})
-    work.listener.line(f"{len(documents)} catalog documents built; {len(required)} obligation(s) verified, {len(findings)} finding(s).")
+    work.listener.line(
+        f"{len(documents)} catalog documents built; {len(required)} obligation(s) verified, {len(findings)} finding(s)."
+    )
     verification = keep_json(
         {
             "kfm_obligation_verification_version": "v1",
@@ -65,8 +92,17 @@ def build_catalogs(version: DatasetVersion, *, proposer: str, work: Workspace) -
         },
         at=work.at,
     )
-    new = [NewFile(keep(raw, media_type=media, at=work.at), "catalog", part, path) for path, part, media, raw in documents]
-    new.append(NewFile(verification, "work", "catalog_verification", f"work/{facts.dataset_slug}/{facts.dataset_version_id}/catalog-verification.json"))
+    new = [
+        NewFile(keep(raw, media_type=media, at=work.at), "catalog", part, path) for path, part, media, raw in documents
+    ]
+    new.append(
+        NewFile(
+            verification,
+            "work",
+            "catalog_verification",
+            f"work/{facts.dataset_slug}/{facts.dataset_version_id}/catalog-verification.json",
+        )
+    )
     record_run(
         version=version,
         run_id=run_id,
@@ -173,7 +209,9 @@ def run_fact(receipt: RunReceipt) -> RunFact:
     )
 
 
-def _catalog_run(like: RunFact, run_id: str, decision: PolicyDecision, files: Mapping[str, VersionArtifact], at: Any) -> RunFact:
+def _catalog_run(
+    like: RunFact, run_id: str, decision: PolicyDecision, files: Mapping[str, VersionArtifact], at: Any
+) -> RunFact:
     """This very run: the same code, its inputs, and no outputs, since they are these documents."""
     return RunFact(
         run_id=run_id,

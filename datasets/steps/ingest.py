@@ -78,12 +78,24 @@ def record(version: DatasetVersion, report: Artifact, work: Workspace) -> None:
     acquisition = version.acquisition
     resource = resource_of(version, person=PIPELINE, standing="RAW", has_bytes=True)
     decision = decide(
-        request_for(PIPELINE, Action.UPLOAD, resource, dataset_pk=version.dataset_id, role=Role.PIPELINE), version=version, at=work.at
+        request_for(PIPELINE, Action.UPLOAD, resource, dataset_pk=version.dataset_id, role=Role.PIPELINE),
+        version=version,
+        at=work.at,
     )
     if decision.decision != "allow":
         raise Refused("policy_denies", "The policy does not let these bytes in. A steward can look the decision up.")
-    paths = {"source": acquisition.source, "terms.txt": acquisition.terms, "acquisition.json": acquisition.manifest, "intake.json": report}
-    parts = {"source": "source", "terms.txt": "terms", "acquisition.json": "acquisition_manifest", "intake.json": "intake_report"}
+    paths = {
+        "source": acquisition.source,
+        "terms.txt": acquisition.terms,
+        "acquisition.json": acquisition.manifest,
+        "intake.json": report,
+    }
+    parts = {
+        "source": "source",
+        "terms.txt": "terms",
+        "acquisition.json": "acquisition_manifest",
+        "intake.json": "intake_report",
+    }
     record_run(
         version=version,
         run_id=new_run_id(work.at),

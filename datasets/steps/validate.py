@@ -20,7 +20,14 @@ from datasets.models import Artifact, DatasetVersion, PolicyDecision
 from datasets.obligations.apply import ObligationNotApplicable, apply_obligations
 from datasets.obligations.verify import verify_obligations
 from datasets.people import PIPELINE
-from datasets.policy.obligations import TRANSFORMING, Obligation, ObligationError, ObligationKind, parse_obligations, union
+from datasets.policy.obligations import (
+    TRANSFORMING,
+    Obligation,
+    ObligationError,
+    ObligationKind,
+    parse_obligations,
+    union,
+)
 from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from datasets.previews import write_preview
@@ -86,7 +93,9 @@ def check_and_protect(version: DatasetVersion, normalized: Normalized, work: Wor
         findings = faults or verify_obligations(normalized.path, transforming, {})
         verification = _verification(normalized.data.digest, required, findings, work)
         preview = _preview(normalized.path, work)
-        _record_validate(version, normalized, document, (verification, preview), run_decision, work, passed=report.status == "pass")
+        _record_validate(
+            version, normalized, document, (verification, preview), run_decision, work, passed=report.status == "pass"
+        )
     _decide(version, Action.ASSESS, _applied(version, required), work)
 
 
@@ -103,7 +112,9 @@ def required_obligations(version: DatasetVersion, spec: dict[str, Any]) -> tuple
 def _applied(version: DatasetVersion, required: Sequence[Obligation]) -> list[Obligation]:
     """The obligations that can be said to be applied: transforms that verified, and words the catalogs will carry."""
     files = {f.part: f for f in current_files(version)}
-    verification = json.loads(read_document(files["verification"].artifact_id)) if "verification" in files else {"findings": [1]}
+    verification = (
+        json.loads(read_document(files["verification"].artifact_id)) if "verification" in files else {"findings": [1]}
+    )
     verified = not verification["findings"]
     carried = {ObligationKind.REQUIRE_ATTRIBUTION, ObligationKind.SHOW_NOTICE}
     return [o for o in required if (o.kind in TRANSFORMING and verified) or o.kind in carried]
@@ -114,25 +125,34 @@ def _decide(version: DatasetVersion, action: Action, applied: Sequence[Obligatio
     resource = decisions.resource_of(
         version,
         person=PIPELINE,
-        standing=version.standing.state,  # type: ignore[attr-defined]  # promotions' one-to-one
+        standing=version.standing.state,
         has_bytes=True,
         obligations=(spec.get("sensitivity") or {}).get("obligations") or (),
         applied=[o.as_json() for o in applied],
     )
     return decisions.decide(
-        decisions.request_for(PIPELINE, action, resource, dataset_pk=version.dataset_id, role=Role.PIPELINE), version=version, at=work.at
+        decisions.request_for(PIPELINE, action, resource, dataset_pk=version.dataset_id, role=Role.PIPELINE),
+        version=version,
+        at=work.at,
     )
 
 
 def _redact(  # noqa: PLR0913 - what a redaction is made of
-    version: DatasetVersion, normalized: Normalized, transforming: Sequence[Obligation], required: Sequence[Obligation], decision: PolicyDecision, work: Workspace
+    version: DatasetVersion,
+    normalized: Normalized,
+    transforming: Sequence[Obligation],
+    required: Sequence[Obligation],
+    decision: PolicyDecision,
+    work: Workspace,
 ) -> None:
     target = work.directory / "protected.parquet"
     try:
         log = apply_obligations(normalized.path, target, transforming)
     except ObligationNotApplicable as refusal:
         raise Refused("obligation_not_applicable", str(refusal)) from refusal
-    work.listener.line(f"Obligations applied: {', '.join(o.kind for o in transforming)}; {log.rows_out} of {log.rows_in} rows go out.")
+    work.listener.line(
+        f"Obligations applied: {', '.join(o.kind for o in transforming)}; {log.rows_out} of {log.rows_in} rows go out."
+    )
     data = keep(target, media_type=PARQUET, at=work.at)
     findings = verify_obligations(target, transforming, {})
     verification = _verification(data.digest, required, findings, work)
@@ -146,7 +166,12 @@ def _redact(  # noqa: PLR0913 - what a redaction is made of
         files=[
             NewFile(data, "processed", "data", layout.artifact(slug, version_id, f"{slug}.parquet")),
             NewFile(preview, "processed", "preview", layout.artifact(slug, version_id, "preview.geojson")),
-            NewFile(keep_json(log.as_json(), at=work.at), "work", "transform_log", f"work/{slug}/{version_id}/transform-log.json"),
+            NewFile(
+                keep_json(log.as_json(), at=work.at),
+                "work",
+                "transform_log",
+                f"work/{slug}/{version_id}/transform-log.json",
+            ),
             NewFile(verification, "work", "verification", f"work/{slug}/{version_id}/verification.json"),
         ],
         passed=not findings,
@@ -219,7 +244,11 @@ def _preview(parquet: Path, work: Workspace) -> Artifact:
 
 def _previous_rows(version: DatasetVersion) -> int | None:
     """Rows of the dataset's published version, 0 when none is published; ``None`` when its report can't be read."""
-    published = DatasetVersion.objects.filter(dataset=version.dataset, standing__state="PUBLISHED").exclude(pk=version.pk).first()
+    published = (
+        DatasetVersion.objects.filter(dataset=version.dataset, standing__state="PUBLISHED")
+        .exclude(pk=version.pk)
+        .first()
+    )
     if published is None:
         return 0
     report = next((f for f in current_files(published) if f.part == "qa_report"), None)

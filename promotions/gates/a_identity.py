@@ -1,4 +1,4 @@
-"""Gate A, identity: clauses A1 (ids well formed and deterministic) and A2 (spec hash and ids agree everywhere). Blocks."""
+"""Gate A, identity: A1 (ids well formed and deterministic) and A2 (spec hash and ids agree everywhere). Blocks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DocumentIds:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """``source_digests``: the source bytes as measured now (``None``: not readable); ``recorded_*``: as written down."""
+    """``source_digests``: the source as measured now (``None``: unreadable); ``recorded_*``: as written down."""
 
     dataset_slug: str
     version_id: str
@@ -43,7 +43,17 @@ def evaluate(evidence: Evidence) -> list[ClauseFinding]:
 def _a1(evidence: Evidence) -> list[ClauseFinding]:
     findings = under("A1", identity.check_slug(evidence.dataset_slug))
     if not evidence.source_digests or None in evidence.source_digests:
-        return [*findings, _finding("A1", "source_missing", "raw", "The source bytes are not in the store.", "Ingest the source again.", "missing")]
+        return [
+            *findings,
+            _finding(
+                "A1",
+                "source_missing",
+                "raw",
+                "The source bytes are not in the store.",
+                "Ingest the source again.",
+                "missing",
+            ),
+        ]
     measured = identity.inputs_digest([d for d in evidence.source_digests if d])
     if str(measured) != evidence.recorded_inputs_digest:
         findings.append(
@@ -63,7 +73,13 @@ def _a1(evidence: Evidence) -> list[ClauseFinding]:
     )
     if not evidence.version_id.startswith(f"{evidence.slice}."):
         findings.append(
-            _finding("A1", "version_id_other_slice", "dataset_version_id", f"The id does not begin with the slice {evidence.slice}.", "Ingest again; ids are derived, never typed.")
+            _finding(
+                "A1",
+                "version_id_other_slice",
+                "dataset_version_id",
+                f"The id does not begin with the slice {evidence.slice}.",
+                "Ingest again; ids are derived, never typed.",
+            )
         )
     return findings
 
@@ -82,7 +98,15 @@ def _a2(evidence: Evidence) -> list[ClauseFinding]:
             )
         )
     if evidence.spec.get("dataset_slug") != evidence.dataset_slug:
-        findings.append(_finding("A2", "spec_of_other_dataset", "spec#/dataset_slug", "The spec names another dataset.", "Record a spec whose dataset_slug is this dataset's."))
+        findings.append(
+            _finding(
+                "A2",
+                "spec_of_other_dataset",
+                "spec#/dataset_slug",
+                "The spec names another dataset.",
+                "Record a spec whose dataset_slug is this dataset's.",
+            )
+        )
     for document in evidence.documents:
         findings += _document(evidence, document)
     return findings

@@ -1,4 +1,4 @@
-"""Gate B, rights: clauses B1 (licence, holder, attribution, the same everywhere) and B2 (terms captured). Quarantines."""
+"""Gate B, rights: B1 (licence, holder, attribution, the same everywhere) and B2 (terms captured). Quarantines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """``captured``: as recorded at ingest; ``documents``: what the spec and the catalogs say; digests as ``sha256:…``."""
+    """``captured``: as recorded at ingest; ``documents``: what spec and catalogs say; digests: ``sha256:…``."""
 
     captured: Terms
     documents: tuple[Terms, ...]
@@ -40,7 +40,14 @@ def _b1(evidence: Evidence) -> list[ClauseFinding]:
     for field in ("rights_holder", "attribution"):
         if not (getattr(captured, field) or "").strip():
             findings.append(
-                ClauseFinding("B1", f"{field}_missing", f"terms#/{field}", f"The terms name no {field.replace('_', ' ')}.", "Ingest again with it filled in.", "missing")
+                ClauseFinding(
+                    "B1",
+                    f"{field}_missing",
+                    f"terms#/{field}",
+                    f"The terms name no {field.replace('_', ' ')}.",
+                    "Ingest again with it filled in.",
+                    "missing",
+                )
             )
     if evidence.carries_bytes and captured.license and rights.forbids_redistribution(captured.license):
         findings.append(
@@ -62,7 +69,16 @@ def _conflicts(captured: Terms, document: Terms) -> list[ClauseFinding]:
     for field in ("license", "rights_holder", "attribution"):
         said, recorded = getattr(document, field), getattr(captured, field)
         if field == "license" and said is None:
-            findings.append(ClauseFinding("B1", "license_missing", f"{document.name}#/license", f"{document.name} names no licence.", "Build the document again.", "missing"))
+            findings.append(
+                ClauseFinding(
+                    "B1",
+                    "license_missing",
+                    f"{document.name}#/license",
+                    f"{document.name} names no licence.",
+                    "Build the document again.",
+                    "missing",
+                )
+            )
         elif said is not None and said != recorded:
             findings.append(
                 ClauseFinding(
@@ -78,18 +94,45 @@ def _conflicts(captured: Terms, document: Terms) -> list[ClauseFinding]:
 
 def _b2(evidence: Evidence) -> list[ClauseFinding]:
     if not evidence.terms_recorded_digest:
-        return [ClauseFinding("B2", "terms_not_captured", "terms", "No terms snapshot was captured at ingest.", "Ingest again with the upstream's terms.", "missing")]
+        return [
+            ClauseFinding(
+                "B2",
+                "terms_not_captured",
+                "terms",
+                "No terms snapshot was captured at ingest.",
+                "Ingest again with the upstream's terms.",
+                "missing",
+            )
+        ]
     if evidence.terms_size_bytes == 0:
-        return [ClauseFinding("B2", "terms_empty", "terms", "The terms snapshot is empty.", "Ingest again with the upstream's terms.", "missing")]
+        return [
+            ClauseFinding(
+                "B2",
+                "terms_empty",
+                "terms",
+                "The terms snapshot is empty.",
+                "Ingest again with the upstream's terms.",
+                "missing",
+            )
+        ]
     if evidence.terms_measured_digest is None:
-        return [ClauseFinding("B2", "terms_lost", "terms", "The terms snapshot is not in the store any more.", "Restore it from a backup, or ingest again.", "missing")]
+        return [
+            ClauseFinding(
+                "B2",
+                "terms_lost",
+                "terms",
+                "The terms snapshot is not in the store any more.",
+                "Restore it from a backup, or ingest again.",
+                "missing",
+            )
+        ]
     if evidence.terms_measured_digest != evidence.terms_recorded_digest:
         return [
             ClauseFinding(
                 "B2",
                 "terms_changed",
                 "terms",
-                f"The stored terms hash to {evidence.terms_measured_digest}; {evidence.terms_recorded_digest} was recorded.",
+                f"The stored terms hash to {evidence.terms_measured_digest}, not {evidence.terms_recorded_digest}.",
                 "Restore the snapshot from a backup, or ingest again.",
             )
         ]

@@ -38,11 +38,34 @@ def evaluate(evidence: Evidence) -> list[ClauseFinding]:
 
 def _c1(evidence: Evidence) -> list[ClauseFinding]:
     if evidence.label is None:
-        return [_c1_finding("label_missing", "policy_label", "No policy label is assigned.", "Name one in the spec, or ask a steward to assign one.", "missing")]
+        return [
+            _c1_finding(
+                "label_missing",
+                "policy_label",
+                "No policy label is assigned.",
+                "Name one in the spec, or ask a steward to assign one.",
+                "missing",
+            )
+        ]
     if evidence.label not in evidence.known_labels:
-        return [_c1_finding("label_unknown", "policy_label", f"There is no policy label {evidence.label!r}.", "Use one of the labels that admins manage.")]
+        return [
+            _c1_finding(
+                "label_unknown",
+                "policy_label",
+                f"There is no policy label {evidence.label!r}.",
+                "Use one of the labels that admins manage.",
+            )
+        ]
     if evidence.decision is None:
-        return [_c1_finding("decision_missing", "policy_decision", "No policy decision was recorded for this version.", "Run the checks again.", "missing")]
+        return [
+            _c1_finding(
+                "decision_missing",
+                "policy_decision",
+                "No policy decision was recorded for this version.",
+                "Run the checks again.",
+                "missing",
+            )
+        ]
     return [*_recorded(evidence), *_replay(evidence)]
 
 
@@ -51,40 +74,100 @@ def _recorded(evidence: Evidence) -> list[ClauseFinding]:
     findings = []
     if decision.get("decision") != "allow":
         codes = ", ".join(decision.get("reason_codes", [])) or "no reason code"
-        findings.append(_c1_finding("policy_denies", "policy_decision#/decision", f"The policy says {decision.get('decision', 'nothing')} ({codes}).", "Change what the reason names; a denial can't be overridden."))
+        findings.append(
+            _c1_finding(
+                "policy_denies",
+                "policy_decision#/decision",
+                f"The policy says {decision.get('decision', 'nothing')} ({codes}).",
+                "Change what the reason names; a denial can't be overridden.",
+            )
+        )
     if decision.get("policy_label") != evidence.label:
-        findings.append(_c1_finding("decision_for_other_label", "policy_decision#/policy_label", f"The decision was made for the label {decision.get('policy_label')!r}; the version's is {evidence.label!r}.", "Run the checks again under the present label."))
+        findings.append(
+            _c1_finding(
+                "decision_for_other_label",
+                "policy_decision#/policy_label",
+                f"The decision is for the label {decision.get('policy_label')!r}; the version's is {evidence.label!r}.",
+                "Run the checks again under the present label.",
+            )
+        )
     resource = (decision.get("request") or {}).get("resource") or {}
-    if (resource.get("dataset_slug"), resource.get("dataset_version_id")) != (evidence.dataset_slug, evidence.version_id):
-        findings.append(_c1_finding("decision_for_other_version", "policy_decision#/request/resource", "The decision is about another version.", "Run the checks again."))
+    if (resource.get("dataset_slug"), resource.get("dataset_version_id")) != (
+        evidence.dataset_slug,
+        evidence.version_id,
+    ):
+        findings.append(
+            _c1_finding(
+                "decision_for_other_version",
+                "policy_decision#/request/resource",
+                "The decision is about another version.",
+                "Run the checks again.",
+            )
+        )
     return findings
 
 
 def _replay(evidence: Evidence) -> list[ClauseFinding]:
     if evidence.replayed is None:
-        return [_c1_finding("replay_impossible", "policy_decision", "The policy engine gave no answer when asked again.", "Tell an operator; without an answer the version can't go on.", "error")]
+        return [
+            _c1_finding(
+                "replay_impossible",
+                "policy_decision",
+                "The policy engine gave no answer when asked again.",
+                "Tell an operator; without an answer the version can't go on.",
+                "error",
+            )
+        ]
     was, now = ({k: (d or {}).get(k) for k in ANSWER} for d in (evidence.decision, evidence.replayed))
     if json.dumps(was, sort_keys=True) != json.dumps(now, sort_keys=True):
         return [
             _c1_finding(
                 "policy_changed",
                 "policy_decision",
-                f"Asked again, the policy answers {now['decision']} with {len(now['obligations'] or [])} obligation(s); recorded was {was['decision']} with {len(was['obligations'] or [])}.",
+                f"Asked again, the policy answers {_words(now)}; recorded was {_words(was)}.",
                 "Run the checks again under the present policy.",
             )
         ]
     return []
 
 
+def _words(answer: Mapping[str, Any]) -> str:
+    return f"{answer['decision']} with {len(answer['obligations'] or [])} obligation(s)"
+
+
 def _c2(evidence: Evidence) -> list[ClauseFinding]:
     if evidence.decision is None:
-        return [ClauseFinding("C2", "obligations_unknown", "policy_decision", "Without a decision no one knows which obligations apply.", "Run the checks again.", "missing")]
+        return [
+            ClauseFinding(
+                "C2",
+                "obligations_unknown",
+                "policy_decision",
+                "Without a decision no one knows which obligations apply.",
+                "Run the checks again.",
+                "missing",
+            )
+        ]
     if evidence.verification is None or evidence.verified_digest is None:
-        return [ClauseFinding("C2", "not_verified", "artifacts", "The obligations were not verified on the output bytes.", "Run the checks again.", "missing")]
+        return [
+            ClauseFinding(
+                "C2",
+                "not_verified",
+                "artifacts",
+                "The obligations were not verified on the output bytes.",
+                "Run the checks again.",
+                "missing",
+            )
+        ]
     findings = under("C2", list(evidence.verification))
     if evidence.verified_digest != evidence.output_digest:
         findings.append(
-            ClauseFinding("C2", "verified_other_bytes", "artifacts", "The obligations were verified on other bytes than the ones to be released.", "Run the checks again.")
+            ClauseFinding(
+                "C2",
+                "verified_other_bytes",
+                "artifacts",
+                "The obligations were verified on other bytes than the ones to be released.",
+                "Run the checks again.",
+            )
         )
     return findings
 

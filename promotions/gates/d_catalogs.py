@@ -1,4 +1,4 @@
-"""Gate D, catalogs: clauses D1 (each document valid), D2 (every cross-link resolves), D3 (every evidence ref resolves). Blocks."""
+"""Gate D, catalogs: D1 (each document valid), D2 (cross-links resolve), D3 (evidence refs resolve). Blocks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def evaluate(evidence: Evidence) -> list[ClauseFinding]:
     absent += [] if evidence.stac_items else ["stac_item"]
     if absent or evidence.dcat is None or evidence.stac_collection is None or evidence.prov is None:
         return findings + [
-            ClauseFinding(clause, "document_missing", name, f"There is no {name.replace('_', ' ')} document.", FIX, "missing")
+            ClauseFinding(
+                clause, "document_missing", name, f"There is no {name.replace('_', ' ')} document.", FIX, "missing"
+            )
             for clause in ("D1", "D2", "D3")
             for name in absent
         ]
@@ -56,7 +58,9 @@ def evaluate(evidence: Evidence) -> list[ClauseFinding]:
 
 def _stored(evidence: Evidence) -> list[ClauseFinding]:
     return [
-        ClauseFinding("D2", "document_changed", path, f"The stored bytes of {path} are not the ones that were filed.", FIX)
+        ClauseFinding(
+            "D2", "document_changed", path, f"The stored bytes of {path} are not the ones that were filed.", FIX
+        )
         for path, digest in evidence.recorded.items()
         if evidence.measured.get(path) != digest
     ]

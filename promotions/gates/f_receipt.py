@@ -1,4 +1,4 @@
-"""Gate F, receipts: clauses F1 (each producing run left a complete receipt) and F2 (each is in the ledger, provably). Blocks."""
+"""Gate F, receipts: F1 (each producing run left a whole receipt) and F2 (each is in the ledger, provably). Blocks."""
 
 from __future__ import annotations
 
@@ -53,8 +53,26 @@ def evaluate(evidence: Evidence) -> list[ClauseFinding]:
     present = {receipt.operation for receipt in evidence.receipts}
     for operation in evidence.required:
         if operation not in present:
-            findings.append(_finding("F1", "receipt_missing", operation, f"The {operation} run left no receipt.", "Run that step again.", "missing"))
-            findings.append(_finding("F2", "receipt_missing", operation, f"There is no {operation} receipt to look for in the ledger.", "Run that step again.", "missing"))
+            findings.append(
+                _finding(
+                    "F1",
+                    "receipt_missing",
+                    operation,
+                    f"The {operation} run left no receipt.",
+                    "Run that step again.",
+                    "missing",
+                )
+            )
+            findings.append(
+                _finding(
+                    "F2",
+                    "receipt_missing",
+                    operation,
+                    f"There is no {operation} receipt to look for in the ledger.",
+                    "Run that step again.",
+                    "missing",
+                )
+            )
     for receipt in evidence.receipts:
         findings += _f1(evidence, receipt)
         findings += _f2(evidence, receipt)
@@ -63,16 +81,51 @@ def evaluate(evidence: Evidence) -> list[ClauseFinding]:
 
 def _f1(evidence: Evidence, receipt: Receipt) -> list[ClauseFinding]:
     if receipt.document is None or receipt.measured_digest is None:
-        return [_finding("F1", "receipt_unreadable", receipt.run_id, "The receipt is not in the store, or can't be read.", "Restore it from a backup, or run the step again.", "missing")]
+        return [
+            _finding(
+                "F1",
+                "receipt_unreadable",
+                receipt.run_id,
+                "The receipt is not in the store, or can't be read.",
+                "Restore it from a backup, or run the step again.",
+                "missing",
+            )
+        ]
     findings = under("F1", receipts.check_receipt(receipt.document))
     if receipt.measured_digest != receipt.recorded_digest:
-        findings.append(_finding("F1", "receipt_changed", receipt.run_id, "The stored receipt is not the one that was recorded.", "Restore it from a backup, or run the step again."))
-    for name, expected in (("run_id", receipt.run_id), ("operation", receipt.operation), ("dataset_version_id", evidence.version_id)):
+        findings.append(
+            _finding(
+                "F1",
+                "receipt_changed",
+                receipt.run_id,
+                "The stored receipt is not the one that was recorded.",
+                "Restore it from a backup, or run the step again.",
+            )
+        )
+    for name, expected in (
+        ("run_id", receipt.run_id),
+        ("operation", receipt.operation),
+        ("dataset_version_id", evidence.version_id),
+    ):
         if receipt.document.get(name) != expected:
-            findings.append(_finding("F1", f"{name}_differs", f"{receipt.run_id}#/{name}", f"The receipt says {name} {receipt.document.get(name)!r}; it must be {expected!r}.", "Run the step again."))
+            findings.append(
+                _finding(
+                    "F1",
+                    f"{name}_differs",
+                    f"{receipt.run_id}#/{name}",
+                    f"The receipt says {name} {receipt.document.get(name)!r}; it must be {expected!r}.",
+                    "Run the step again.",
+                )
+            )
     listed = {output.get("digest") for output in receipt.document.get("outputs", [])}
     findings += [
-        _finding("F1", "output_not_in_receipt", f"{receipt.run_id}#/outputs", f"The run produced {digest}, which its receipt does not list.", "Run the step again.")
+        _finding(
+            "F1",
+            "output_not_in_receipt",
+            f"{receipt.run_id}#/outputs",
+            f"The run produced {digest}, which its receipt does not list.",
+            "Run the step again.",
+        )
         for digest in receipt.produced
         if digest not in listed
     ]
@@ -81,18 +134,51 @@ def _f1(evidence: Evidence, receipt: Receipt) -> list[ClauseFinding]:
 
 def _f2(evidence: Evidence, receipt: Receipt) -> list[ClauseFinding]:
     if receipt.ledger_receipt_digest != receipt.recorded_digest:
-        return [_finding("F2", "ledger_says_other", receipt.run_id, f"Ledger entry {receipt.ledger_index} does not record this receipt's digest.", "Have an auditor verify the ledger.")]
+        return [
+            _finding(
+                "F2",
+                "ledger_says_other",
+                receipt.run_id,
+                f"Ledger entry {receipt.ledger_index} does not record this receipt's digest.",
+                "Have an auditor verify the ledger.",
+            )
+        ]
     if receipt.proof is None:
-        return [_finding("F2", "no_checkpoint_yet", receipt.run_id, f"No signed checkpoint covers ledger entry {receipt.ledger_index} yet.", "Wait for the next checkpoint (one a minute), then look again.", "missing")]
+        return [
+            _finding(
+                "F2",
+                "no_checkpoint_yet",
+                receipt.run_id,
+                f"No signed checkpoint covers ledger entry {receipt.ledger_index} yet.",
+                "Wait for the next checkpoint (one a minute), then look again.",
+                "missing",
+            )
+        ]
     try:
         checkpoint = notes.open_checkpoint(receipt.proof.note, notes.VerifierKey.parse(evidence.verifier_key))
     except notes.InvalidNote as refusal:
-        return [_finding("F2", "checkpoint_not_signed", receipt.run_id, f"The checkpoint can't be relied on: {refusal}", "Have an auditor verify the ledger.")]
+        return [
+            _finding(
+                "F2",
+                "checkpoint_not_signed",
+                receipt.run_id,
+                f"The checkpoint can't be relied on: {refusal}",
+                "Have an auditor verify the ledger.",
+            )
+        ]
     proof = receipt.proof
     if proof.index != receipt.ledger_index or not merkle.verify_inclusion(
         proof.leaf_hash, proof.index, checkpoint.size, proof.hashes, checkpoint.root
     ):
-        return [_finding("F2", "not_included", receipt.run_id, f"Ledger entry {receipt.ledger_index} is not under the signed checkpoint of size {checkpoint.size}.", "Have an auditor verify the ledger.")]
+        return [
+            _finding(
+                "F2",
+                "not_included",
+                receipt.run_id,
+                f"Ledger entry {receipt.ledger_index} is not under the signed checkpoint of size {checkpoint.size}.",
+                "Have an auditor verify the ledger.",
+            )
+        ]
     return []
 
 

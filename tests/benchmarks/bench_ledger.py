@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - printing is what a benchmark is for
 """Prints what the ledger costs on SQLite with synchronous FULL: ``python -m tests.benchmarks.bench_ledger [entries]``.
 
 Uses a database and key in a temporary directory; asserts nothing.

@@ -63,7 +63,7 @@ def measure(path: Path) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     size = path.stat().st_size / 1e6
     figures = f"{size:.0f} MB, {result.rows_written} rows, {result.vertices} vertices"
-    print(f"{path.name}: {figures}: {seconds:.1f} s, peak {peak:.0f} MiB")  # noqa: T201 - this is what it is for
+    print(f"{path.name}: {figures}: {seconds:.1f} s, peak {peak:.0f} MiB")
 
 
 def main(megabytes: int) -> None:

@@ -1,11 +1,12 @@
 """From an upload of N MB of GeoJSON to CATALOG: seconds a step, and the peak memory of the whole process.
 
-Run: ``python -m tests.benchmarks.bench_pipeline [MB]`` (default 100). Makes its data (synthetic points and polygons) and its
-console in a temporary directory; prints figures and asserts none.
+Run: ``python -m tests.benchmarks.bench_pipeline [MB]`` (default 100). Makes its data (synthetic
+polygons) and its console in a temporary directory; prints figures and asserts none.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import resource
@@ -17,7 +18,7 @@ from pathlib import Path
 
 def write_geojson(path: Path, megabytes: int) -> int:
     """Synthetic small polygons in Kansas until the file has *megabytes* MB, on one line; the number of features."""
-    rng = random.Random(20)  # noqa: S311 - synthetic data, the same every time
+    rng = random.Random(20)
     count = 0
     with path.open("w") as stream:
         stream.write('{"type":"FeatureCollection","features":[')
@@ -56,25 +57,33 @@ def main(megabytes: int) -> None:
             {"name": "unique", "operator": ">=", "threshold": 1.0, "fields": ["parcel"]},
             {"name": "within_extent", "operator": ">=", "threshold": 1.0, "parameters": {"bbox": [-103, 36, -94, 41]}},
         ]
-        spec = demo.spec_of("synthetic_ks_parcels", "Synthetic parcels", "Synthetic data.", demo.CENSUS_TERMS, checks, fields)
+        spec = demo.spec_of(
+            "synthetic_ks_parcels", "Synthetic parcels", "Synthetic data.", demo.CENSUS_TERMS, checks, fields
+        )
         dataset = register_dataset(spec=spec, by=people["carla"], at=timezone.now())
         source = Path(directory) / "source.geojson"
         count = write_geojson(source, megabytes)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         started = time.perf_counter()
         job = demo.upload(
-            dataset=dataset, file=source, slice_="2026", terms=demo.CENSUS_TERMS, terms_text="Synthetic.", by=people["carla"], at=timezone.now()
+            dataset=dataset,
+            file=source,
+            slice_="2026",
+            terms=demo.CENSUS_TERMS,
+            terms_text="Synthetic.",
+            by=people["carla"],
+            at=timezone.now(),
         )
         seconds = time.perf_counter() - started
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         version = job.version
-        print(f"{megabytes} MB GeoJSON, {count} polygons: {job.state}, {version.standing.state if version else job.failure}")
+        print(f"{megabytes} MB GeoJSON, {count} polygons: {version.standing.state if version else job.failure}")
         print(f"upload to CATALOG {seconds:.1f} s; peak memory {peak:.0f} MiB ({before:.0f} MiB before the upload)")
         begun: dict[str, float] = {}
         for line in job.lines.all():
             begun.setdefault(line.step, line.at.timestamp())
         marks = [*begun.items(), ("end", job.finished_at.timestamp())]
-        for (step, at), (_, after) in zip(marks, marks[1:], strict=False):
+        for (step, at), (_, after) in itertools.pairwise(marks):
             print(f"  {step:<10} {after - at:6.1f} s")
 
 
