@@ -1,4 +1,4 @@
-"""``manage.py assign_role``: the console's first admin, and roles where there is no browser at hand. Same writers as pages."""
+"""``manage.py assign_role``: the first admin, and roles where there is no browser. Same writers as the pages."""
 
 from __future__ import annotations
 
