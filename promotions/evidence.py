@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -292,16 +293,14 @@ def _receipts(shelf: Shelf) -> f_receipt.Evidence:
 
 
 def _receipt(shelf: Shelf, receipt: RunReceipt) -> f_receipt.Receipt:
-    try:
+    recorded: str | None = None
+    proof: f_receipt.Proof | None = None
+    with suppress(ledger.NotInLedger):  # absent stays None, and the gate says so
         entry = ledger.entry(receipt.ledger_index)
-        recorded: str | None = entry.references.get("receipt")
-    except ledger.NotInLedger:
-        recorded = None
-    try:
+        recorded = _receipt_in(entry.body)
         found = ledger.inclusion_proof(receipt.ledger_index)
-        proof = f_receipt.Proof(found.index, found.leaf_hash, found.hashes, found.checkpoint)
-    except ledger.NotInLedger:
-        proof = None
+        # The leaf is hashed from the entry's own text: a rewritten entry is not under the checkpoint any more.
+        proof = f_receipt.Proof(found.index, ledger.leaf_of(entry), found.hashes, found.checkpoint)
     return f_receipt.Receipt(
         run_id=receipt.run_id,
         operation=receipt.operation,
@@ -313,6 +312,17 @@ def _receipt(shelf: Shelf, receipt: RunReceipt) -> f_receipt.Receipt:
         ledger_receipt_digest=recorded,
         proof=proof,
     )
+
+
+def _receipt_in(body: str) -> str | None:
+    """The receipt's digest as the ledger entry's text says it: the text is what the tree commits to."""
+    try:
+        said = parse_strict(body.encode())
+    except StrictJsonError:
+        return None
+    references = said.get("references") if isinstance(said, dict) else None
+    digest = references.get("receipt") if isinstance(references, dict) else None
+    return digest if isinstance(digest, str) else None
 
 
 def _manifest(shelf: Shelf) -> g_manifest.Evidence:

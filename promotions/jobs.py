@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
@@ -52,7 +53,7 @@ def request_promotion(*, version: DatasetVersion, by: Person, at: datetime) -> J
     if permissions.role_for(by, roles.REQUESTS_RUNS | {Role.REVIEWER, Role.STEWARD, Role.PIPELINE}, version) is None:
         raise Refused("role_missing", f"You have no role on {version.dataset.slug} that asks for runs.")
     with transaction.atomic():
-        DatasetVersion.objects.select_for_update().get(pk=version.pk)
+        DatasetVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
         running = Job.objects.filter(version=version, state__in=[JobState.QUEUED, JobState.RUNNING]).first()
         if running is not None:
             raise Refused("run_already", f"A run asked for by {running.requested_by} is under way already.")
@@ -121,13 +122,14 @@ def claim(job_pk: int, now: datetime) -> Job | None:
         return Job.objects.select_related("acquisition__dataset", "acquisition__spec", "version").get(pk=job_pk)
     given_up = Job.objects.filter(_claimable(now), pk=job_pk, attempts__gte=MAX_ATTEMPTS).first()
     if given_up is not None:
-        fail(
-            given_up,
-            code="worker_died",
-            message=f"The worker died {MAX_ATTEMPTS} times over this run.",
-            fix="Ask an operator to look at the worker's log, then try again.",
-            at=now,
-        )
+        with suppress(LostClaim):  # another worker gave it up first
+            fail(
+                given_up,
+                code="worker_died",
+                message=f"The worker died {MAX_ATTEMPTS} times over this run.",
+                fix="Ask an operator to look at the worker's log, then try again.",
+                at=now,
+            )
     return None
 
 
@@ -174,7 +176,8 @@ class Reporter:
         self.line(text)
 
     def line(self, text: str) -> None:
-        """Adds a line to the job's log; ids, digests and counts only."""
+        """Adds a line to the job's log, while the claim holds; ids, digests and counts only."""
+        self._hold()
         JobLine.objects.create(job=self.job, at=self._clock(), step=self.job.step, text=text[:500])
 
     def progress(self, done: int, total: int | None) -> None:

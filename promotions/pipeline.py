@@ -19,7 +19,7 @@ from django.utils import timezone
 from audit import ledger
 from datasets.catalogs.facts import IncompleteFactsError
 from datasets.formats.errors import UnreadableSource
-from datasets.models import DatasetVersion
+from datasets.models import Dataset, DatasetVersion
 from datasets.people import PIPELINE, person_named
 from datasets.runs import current_receipts
 from datasets.steps import catalog, ingest, validate
@@ -106,6 +106,9 @@ def _ingest(job: Job, reporter: jobs.Reporter) -> DatasetVersion | None:
     with _workspace(reporter) as work:
         report = ingest.inspect(acquisition, work)
         with transaction.atomic():
+            Dataset.objects.select_for_update(no_key=True).get(pk=acquisition.dataset_id)
+            if ingest.existing_version(acquisition) is not None:
+                raise Refused("made_meanwhile", "Another run made this very version meanwhile.")
             version = ingest.make_version(acquisition)
             transitions.begin(acquisition=acquisition, version=version, by=PIPELINE, at=work.at)
             ingest.record(version, report, work)

@@ -14,26 +14,40 @@ from datasets.models import DatasetVersion
 from datasets.people import Person
 from promotions import permissions
 from promotions.models import Proposal, Standing
-from promotions.states import State
+from promotions.states import PUBLISHING_VERB, State
+from promotions.transitions import keep_refusal
 
 OPEN_STATES = frozenset({State.RAW, State.WORK, State.PROCESSED, State.CATALOG})
 
 
-@transaction.atomic
 def propose(*, version: DatasetVersion, by: Person, note: str, at: datetime) -> Proposal:
     """Records that *by* wants *version* published. The first proposer stays the proposer; only they propose again."""
+    try:
+        with transaction.atomic():
+            return _propose(version, by, note, at)
+    except Refused as refusal:
+        keep_refusal(by=by, verb="propose", subject=version.reference, code=refusal.code, at=at)
+        raise
+
+
+def _propose(version: DatasetVersion, by: Person, note: str, at: datetime) -> Proposal:
     role = permissions.check_propose(by, version)
     standing = Standing.objects.select_for_update().get(version=version)
-    if State(standing.state) not in OPEN_STATES:
-        raise Refused("not_proposable", f"A version in {standing.state} can't be proposed.")
     proposal = Proposal.objects.select_for_update().filter(version=version).first()
+    answers = proposal is not None and proposal.changes_requested and State(standing.state) in PUBLISHING_VERB
+    if State(standing.state) not in OPEN_STATES and not answers:
+        raise Refused("not_proposable", f"A version in {standing.state} can't be proposed.")
     event = Event.VERSION_PROPOSED
     if proposal is None:
         proposal = Proposal(version=version, proposer=by.principal, proposed_at=at)
     elif proposal.proposer != by.principal:
-        raise Refused("proposed_already", f"Already proposed by {proposal.proposer} at {proposal.proposed_at:%Y-%m-%d %H:%M} UTC.")
+        raise Refused(
+            "proposed_already", f"Already proposed by {proposal.proposer} at {proposal.proposed_at:%Y-%m-%d %H:%M} UTC."
+        )
     elif not proposal.changes_requested:
-        raise Refused("proposed_already", f"You proposed this version at {proposal.proposed_at:%Y-%m-%d %H:%M} UTC already.")
+        raise Refused(
+            "proposed_already", f"You proposed this version at {proposal.proposed_at:%Y-%m-%d %H:%M} UTC already."
+        )
     else:
         event = Event.VERSION_PROPOSAL_CHANGED
         proposal.changes_requested = proposal.changes_requested_by = ""

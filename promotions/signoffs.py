@@ -117,25 +117,35 @@ def _sign(standing: Standing, by: Person, role: Role, seen: str, proof: Reauthen
 
 def request_changes(*, version_pk: int, by: Person, note: str, at: datetime) -> Proposal:
     """Asks the proposer for changes; publishing waits until the proposer answers by proposing again."""
-    with transaction.atomic():
-        standing = _lock(version_pk)
-        role = permissions.check_request_changes(by, standing.version)
-        if not note.strip():
-            raise Refused("note_missing", "Say what should change: the proposer reads it.")
-        proposal = Proposal.objects.select_for_update().filter(version=standing.version).first()
-        if proposal is None:
-            raise Refused("not_proposed", "No one has proposed this version yet.")
-        proposal.changes_requested_by, proposal.changes_requested = by.principal, note.strip()
-        proposal.save()
-        ledger.append(
-            event=Event.CHANGES_REQUESTED,
-            actor=by.principal,
-            role=role.value,
-            subject=standing.version.reference,
-            references={"note_digest": str(digest_bytes(note.strip().encode()))},
-            at=at,
-        )
-        return proposal
+    reference = f"version/{version_pk}"
+    try:
+        with transaction.atomic(durable=True):
+            standing = _lock(version_pk)
+            reference = standing.version.reference
+            return _request_changes(standing, by, note.strip(), at)
+    except Refused as refusal:
+        keep_refusal(by=by, verb="request_changes", subject=reference, code=refusal.code, at=at)
+        raise
+
+
+def _request_changes(standing: Standing, by: Person, note: str, at: datetime) -> Proposal:
+    role = permissions.check_request_changes(by, standing.version)
+    if not note:
+        raise Refused("note_missing", "Say what should change: the proposer reads it.")
+    proposal = Proposal.objects.select_for_update().filter(version=standing.version).first()
+    if proposal is None:
+        raise Refused("not_proposed", "No one has proposed this version yet.")
+    proposal.changes_requested_by, proposal.changes_requested = by.principal, note
+    proposal.save()
+    ledger.append(
+        event=Event.CHANGES_REQUESTED,
+        actor=by.principal,
+        role=role.value,
+        subject=standing.version.reference,
+        references={"note_digest": str(digest_bytes(note.encode()))},
+        at=at,
+    )
+    return proposal
 
 
 def _check_proof(proof: Reauthenticated, by: Person, at: datetime) -> None:

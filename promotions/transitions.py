@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from audit import ledger
 from audit.digests import digest_bytes
@@ -205,16 +206,19 @@ def keep_refusal(*, by: Person, verb: str, subject: str, code: str, at: datetime
 
 
 def _lock(version_pk: int) -> Standing:
-    """The dataset's row first, then the standing: every writer takes them in this order."""
-    dataset_pk = DatasetVersion.objects.filter(pk=version_pk).values_list("dataset_id", flat=True).first()
+    """The dataset's row, then every standing a release may move, then (on appending) the ledger: always this order."""
+    dataset_pk = Standing.objects.filter(version_id=version_pk).values_list("dataset_id", flat=True).first()
     if dataset_pk is None:
         raise Refused("no_such_version", "There is no such version.")
-    Dataset.objects.select_for_update().get(pk=dataset_pk)
-    return (
+    Dataset.objects.select_for_update(no_key=True).get(pk=dataset_pk)
+    moving = Q(version_id=version_pk) | Q(dataset_id=dataset_pk, state=State.PUBLISHED.value)
+    rows = (
         Standing.objects.select_for_update(of=("self",))
         .select_related("version__dataset", "version__spec", "version__acquisition", "version__policy_label")
-        .get(version_id=version_pk)
+        .filter(moving)
+        .order_by("pk")
     )
+    return next(row for row in rows if row.version_id == version_pk)
 
 
 def _look_again(standing: Standing, verb: Verb, by: Person, at: datetime, reason: str, reason_code: str) -> _Move:  # noqa: PLR0913 - as above
