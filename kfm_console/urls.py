@@ -6,12 +6,21 @@ from django.contrib import admin
 from django.contrib.auth import views as auth_views
 from django.urls import include, path
 
+from kfm_console import views
 from kfm_console.health import healthz
 
+handler400 = "kfm_console.views.bad_request"
+handler403 = "kfm_console.views.permission_denied"
+handler404 = "kfm_console.views.not_found"
+
 urlpatterns = [
+    path("", views.home_page, name="home"),
+    path("login/", views.SignIn.as_view(), name="login"),
     path("healthz", healthz, name="healthz"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("ledger/", include("audit.urls")),
     path("api/v1/", include("promotions.api.urls")),
     path("admin/", admin.site.urls),
+    path("datasets/", include("datasets.urls")),
+    path("", include("promotions.urls")),
 ]

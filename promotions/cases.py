@@ -27,7 +27,12 @@ def update_case(  # noqa: PLR0913 - the facts of a plan
     reference = f"case/{case_pk}"
     try:
         with transaction.atomic():
-            case = QuarantineCase.objects.select_for_update(of=("self",)).select_related("version__dataset").filter(pk=case_pk).first()
+            case = (
+                QuarantineCase.objects.select_for_update(of=("self",))
+                .select_related("version__dataset")
+                .filter(pk=case_pk)
+                .first()
+            )
             if case is None:
                 raise Refused("no_such_case", "There is no such case.")
             reference = case.version.reference
@@ -40,7 +45,9 @@ def update_case(  # noqa: PLR0913 - the facts of a plan
 def _update(case: QuarantineCase, owner: str, due: date, plan: str, by: Person, at: datetime) -> QuarantineCase:  # noqa: PLR0913 - as above
     role = permissions.check_work_case(by, case.version)
     if case.resolution:
-        raise Refused("case_ended", f"The case was {case.resolution} by {case.resolved_by} already; its plan is history now.")
+        raise Refused(
+            "case_ended", f"The case was {case.resolution} by {case.resolved_by} already; its plan is history now."
+        )
     if owner and not User.objects.filter(username=owner, is_active=True).exists():
         raise Refused("owner_unknown", "There is no active account of that name. Choose the owner from the list.")
     if due < at.date() and due != case.due:

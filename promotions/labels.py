@@ -62,7 +62,8 @@ def _assign(standing: Standing, label: str, by: Person, reason: str, at: datetim
         raise Refused("label_same", f"The version's label is {current.name} already.")
     if current is not None and wanted.tightness <= current.tightness:
         raise Refused(
-            "label_loosened", f"{wanted.name} is not tighter than {current.name}. Loosening needs a new version with its own sign-offs."
+            "label_loosened",
+            f"{wanted.name} is not tighter than {current.name}. Loosening needs a new version with its own sign-offs.",
         )
     _ask_policy(standing, wanted, current, by, role, at)
     version.policy_label = wanted

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db.models import Count, Max, Min, Q, QuerySet
 
@@ -19,9 +19,6 @@ from datasets.policy.requests import Action
 from promotions.models import Job, JobState, QuarantineCase, Release, Standing
 from promotions.readers.queue import IN_FLIGHT, Row, rows_for, standings_for
 from promotions.states import State
-
-if TYPE_CHECKING:
-    from audit.models import Checkpoint
 
 #: A ledger whose newest entries are unsigned for longer than this is late: a checkpoint is due every minute.
 LATE_SECONDS = 300
@@ -44,7 +41,9 @@ def waiting_for(person: Person) -> list[Row]:
     if not person.all_roles:
         return []
     at = (State.CATALOG.value, State.QUARANTINE.value)
-    found = standings_for(person).filter(Q(state__in=at) | Q(version__policy_label__isnull=True, state__in=[s.value for s in IN_FLIGHT]))
+    found = standings_for(person).filter(
+        Q(state__in=at) | Q(version__policy_label__isnull=True, state__in=[s.value for s in IN_FLIGHT])
+    )
     return [row for row in rows_for(person, found.order_by("since", "pk")[:MOST]) if row.mine]
 
 
@@ -57,7 +56,12 @@ def requests_of(person: Person) -> list[Row]:
 
 def stations(person: Person) -> dict[State, Station]:
     """Counts and ageing by state, over what *person* may know of."""
-    rows: Any = standings_for(person).order_by().values("state").annotate(n=Count("pk"), oldest=Min("since"), newest=Max("since"))
+    rows: Any = (
+        standings_for(person)
+        .order_by()
+        .values("state")
+        .annotate(n=Count("pk"), oldest=Min("since"), newest=Max("since"))
+    )
     counted = {State(row["state"]): row for row in rows}
     return {
         state: Station(
@@ -82,7 +86,12 @@ def open_cases(person: Person) -> QuerySet[QuarantineCase]:
 def case_ageing(person: Person, today: date) -> Mapping[str, Any]:
     """``count``, ``overdue`` and the first few open cases."""
     cases = list(open_cases(person)[:MOST])
-    return {"count": len(cases), "overdue": sum(case.due < today for case in cases), "first": cases[:SHOWN], "today": today}
+    return {
+        "count": len(cases),
+        "overdue": sum(case.due < today for case in cases),
+        "first": cases[:SHOWN],
+        "today": today,
+    }
 
 
 def failed_runs(person: Person, now: datetime) -> list[Job]:
@@ -96,8 +105,8 @@ def failed_runs(person: Person, now: datetime) -> list[Job]:
     )
 
 
-def ledger_head() -> tuple[int, Checkpoint | None]:
-    """How many entries there are, and the latest signed checkpoint."""
+def ledger_head() -> tuple[int, Any]:
+    """How many entries there are, and the latest signed checkpoint (``None``: none yet)."""
     return ledger.size(), ledger.latest_checkpoint()
 
 

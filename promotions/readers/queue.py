@@ -65,11 +65,19 @@ def filtered(person: Person, *, state: str, label: str, dataset: str, mine: bool
     found = standings_for(person)
     found = found.filter(state=state) if state else found.filter(state__in=[s.value for s in IN_FLIGHT])
     if label:
-        found = found.filter(version__policy_label__isnull=True) if label == "none" else found.filter(version__policy_label=label)
+        found = (
+            found.filter(version__policy_label__isnull=True)
+            if label == "none"
+            else found.filter(version__policy_label=label)
+        )
     if dataset:
         found = found.filter(dataset__slug=dataset)
     if text:
-        found = found.filter(Q(dataset__slug__icontains=text) | Q(version__version_id__icontains=text) | Q(dataset__title__icontains=text))
+        found = found.filter(
+            Q(dataset__slug__icontains=text)
+            | Q(version__version_id__icontains=text)
+            | Q(dataset__title__icontains=text)
+        )
     if mine:
         found = found.filter(Q(version__created_by=person.principal) | Q(version__proposal__proposer=person.principal))
     return found.order_by("since", "pk")
@@ -162,7 +170,9 @@ def _next_of_signing(
     if proposal is None:
         return "A contributor or operator proposes it", ()
     if proposal.changes_requested:
-        return "The proposer answers the changes asked for", ("Answer the changes asked for",) if person.principal == proposer else ()
+        return "The proposer answers the changes asked for", (
+            "Answer the changes asked for",
+        ) if person.principal == proposer else ()
     if failed:
         return f"Mend gate {', '.join(sorted(failed))}", ()
     this_round = [s for s in facts.signed[standing.version_id] if s.round == standing.round]
@@ -171,7 +181,9 @@ def _next_of_signing(
     missing = [role for role in required if role not in {s.role for s in live}]
     outside = person.principal not in {proposer, version.created_by}
     if missing:
-        may = [r for r in missing if r in held] if outside and person.principal not in {s.principal for s in live} else []
+        may = (
+            [r for r in missing if r in held] if outside and person.principal not in {s.principal for s in live} else []
+        )
         return f"Sign as {' and '.join(missing)}", (f"Sign as {may[0]}",) if may else ()
     signed_none = person.principal not in {s.principal for s in this_round}
     return "An operator publishes it", ("Publish",) if held & roles.MAY[Verb.PUBLISH] and signed_none else ()

@@ -1,0 +1,111 @@
+"""The home page, the sign-in page, and what an error looks like. No rule is decided here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from datasets.people import Person, names_of
+from kfm_console.templatetags.console import relative
+from promotions.readers import home
+from promotions.states import STATIONS, State
+
+
+class SignIn(LoginView):
+    """The sign-in page; on demo data it lists the demo accounts."""
+
+    redirect_authenticated_user = False
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        if settings.KFM_DEMO:
+            from promotions.demo import DEMO_ACCOUNTS
+
+            context["demo_accounts"] = DEMO_ACCOUNTS
+        return context
+
+
+@require_GET
+def home_page(request: HttpRequest) -> HttpResponse:
+    """``home``: a worker's day, or the public's front page."""
+    person: Person = request.person  # type: ignore[attr-defined]
+    if person.is_public:
+        return render(request, "home/public.html", {"published": home.published()})
+    now = timezone.now()
+    waiting = home.waiting_for(person)
+    ageing = home.case_ageing(person, now.date())
+    mine = request.GET.get("show") == "requests"
+    requests = home.requests_of(person)
+    context = {
+        "waiting": waiting,
+        "waiting_count": len(waiting),
+        "requests": requests,
+        "rows": requests if mine else waiting,
+        "showing_requests": mine,
+        "tabs": _tabs(len(waiting), len(requests), mine=mine),
+        "rail": _rail(person, now),
+        "ageing": ageing,
+        "failed": home.failed_runs(person, now),
+        "names": names_of({case.owner for case in ageing["first"]} - {""}),
+    }
+    return render(request, "home/home.html", context)
+
+
+def _tabs(waiting: int, requests: int, *, mine: bool) -> list[dict[str, Any]]:
+    return [
+        {"label": "Waiting for me", "href": "?", "current": not mine, "count": waiting},
+        {"label": "My requests", "href": "?show=requests", "current": mine, "count": requests},
+    ]
+
+
+def _rail(person: Person, now: Any) -> dict[str, Any]:
+    counted = home.stations(person)
+    siding = _station(counted[State.QUARANTINE], now) if counted[State.QUARANTINE].count else None
+    return {"stations": [_station(counted[state], now) for state in STATIONS], "siding": siding}
+
+
+def _station(station: home.Station, now: Any) -> dict[str, Any]:
+    word = "newest" if station.state is State.PUBLISHED else "oldest"
+    age = relative(station.since, now).removesuffix(" ago") if station.since else ""
+    href = (
+        reverse("promotions:quarantine")
+        if station.state is State.QUARANTINE
+        else f"{reverse('promotions:queue')}?state={station.state.value}"
+    )
+    return {
+        "name": station.state.value,
+        "label": station.state.value,
+        "count": station.count,
+        "age": f"{word} {age}" if age else "",
+        "href": href,
+        "state": "passed" if station.count else "ahead",
+    }
+
+
+def _error(request: HttpRequest, template: str, status: int, exception: Exception | None) -> HttpResponse:
+    """An error's page; the audit reference is shown when the error knows it."""
+    return render(
+        request,
+        template,
+        {"exception": str(exception or "") if status == 403 else "", "audit_ref": getattr(exception, "audit_ref", "")},
+        status=status,
+    )
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _error(request, "400.html", 400, exception)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _error(request, "403.html", 403, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _error(request, "404.html", 404, exception)

@@ -1,0 +1,49 @@
+"""Who holds which role on a dataset, by name: so that a page can say who may do what a viewer may not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from django.contrib.auth.models import User
+from guardian.models import UserObjectPermission
+
+from datasets.models import RoleAssignment
+from datasets.people import DATASET_ROLES
+from datasets.policy.roles import Role
+
+
+def holders(dataset_pk: int) -> dict[Role, dict[str, str]]:
+    """For each role, principal to name of every active account that holds it on the dataset; two queries."""
+    found: dict[Role, dict[str, str]] = {role: {} for role in Role}
+    active = RoleAssignment.objects.filter(revoked_at__isnull=True, user__is_active=True).select_related("user")
+    for assignment in active.order_by("pk"):
+        found[Role(assignment.role)][assignment.user.username] = _name(assignment.user)
+    granted = UserObjectPermission.objects.filter(
+        content_type__app_label="datasets",
+        content_type__model="dataset",
+        object_pk=str(dataset_pk),
+        permission__codename__in=list(DATASET_ROLES),
+        user__is_active=True,
+    ).select_related("user", "permission")
+    for row in granted:
+        found[DATASET_ROLES[row.permission.codename]][row.user.username] = _name(row.user)
+    return found
+
+
+def who_can(
+    held: Mapping[Role, Mapping[str, str]], allowed: Iterable[Role], *, but: frozenset[str] = frozenset()
+) -> str:
+    """``Ada Diaz (steward), Ben Ode (reviewer)``: who may act in one of *allowed* and is none of *but*."""
+    wanted = frozenset(allowed)
+    names = [
+        f"{name} ({role.value})"
+        for role in Role
+        if role in wanted and role is not Role.PIPELINE
+        for principal, name in held[role].items()
+        if principal not in but
+    ]
+    return ", ".join(names) or f"nobody yet; an admin assigns the role {' or '.join(sorted(wanted))}"
+
+
+def _name(user: User) -> str:
+    return user.get_full_name() or user.username

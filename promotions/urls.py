@@ -1,0 +1,29 @@
+"""Every address of decisions; versions, uploads and jobs are in ``urls_versions``."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from promotions import urls_versions
+from promotions.views import actions, board, evidence, quarantine, queue, runbooks
+
+app_name = "promotions"
+
+_REVIEW = "datasets/<slug:slug>/versions/<version:version_id>/review/"
+
+urlpatterns = [
+    path("queue/", queue.queue_page, name="queue"),
+    path(_REVIEW, board.board_page, name="board"),
+    path(f"{_REVIEW}run/", actions.run, name="run"),
+    path(f"{_REVIEW}evaluate/", actions.evaluate, name="evaluate"),
+    path(f"{_REVIEW}<slug:name>/", actions.act, name="act"),
+    path("evidence/<slug:slug>/<version:version_id>/<str:digest>/", evidence.document_page, name="evidence_document"),
+    path("quarantine/", quarantine.quarantine_page, name="quarantine"),
+    path("quarantine/<int:case_pk>/", quarantine.case_page, name="case"),
+    path("quarantine/<int:case_pk>/plan/", quarantine.plan, name="case_plan"),
+    path("quarantine/<int:case_pk>/run/", quarantine.run, name="case_run"),
+    path("quarantine/<int:case_pk>/<slug:way>/", quarantine.resolve, name="case_resolve"),
+    path("runbooks/", runbooks.runbook_list, name="runbooks"),
+    path("runbooks/<str:runbook_id>/", runbooks.runbook_page, name="runbook"),
+    *urls_versions.urlpatterns,
+]

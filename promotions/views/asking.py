@@ -1,0 +1,46 @@
+"""What every page of decisions asks first: who is asking, and for which version. Hidden and absent are the same 404."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest
+
+from datasets import enforcement
+from datasets.models import DatasetVersion
+from datasets.people import Person, names_of
+from datasets.policy.requests import Action
+from promotions.models import Transition
+
+
+def person_of(request: HttpRequest) -> Person:
+    """The person behind the request, as ``PersonMiddleware`` put it there."""
+    person: Person = request.person  # type: ignore[attr-defined]
+    return person
+
+
+def user_of(request: HttpRequest) -> User:
+    """The signed-in account; a view asks ``login_required`` first."""
+    if not isinstance(request.user, User):
+        raise Http404
+    return request.user
+
+
+def version_or_404(person: Person, slug: str, version_id: str, action: Action = Action.READ) -> DatasetVersion:
+    """The version when it is there and *person* may *action* it."""
+    version = enforcement.find_version(person, slug, version_id, action)
+    if version is None:
+        raise Http404
+    return version
+
+
+def moves_and_names(version: DatasetVersion, *others: str) -> tuple[list[Transition], dict[str, str]]:
+    """The version's transitions, oldest first, and the names of everyone in them and of *others*."""
+    moves = list(Transition.objects.filter(version=version).order_by("ledger_index"))
+    return moves, names_of({*(move.actor for move in moves), *others, version.created_by})
+
+
+def crumbs(*pairs: tuple[str, str]) -> list[dict[str, Any]]:
+    """Where the page stands; the last one has no address."""
+    return [{"label": label, "href": href} for label, href in pairs]

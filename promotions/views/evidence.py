@@ -1,0 +1,63 @@
+"""The evidence drawer: a document that was judged, as it is now, with its digest hashed again. A page without JavaScript."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from datasets import enforcement
+from datasets.people import names_of
+from promotions.readers import documents
+from promotions.readers.documents import Document, Shown
+from promotions.views.asking import crumbs, person_of, version_or_404
+
+MAX_WHERE = 300
+
+
+@login_required
+@require_GET
+def document_page(request: HttpRequest, slug: str, version_id: str, digest: str) -> HttpResponse:
+    """``promotions:evidence_document``; ``?where=`` marks the line a finding points at."""
+    person = person_of(request)
+    version = version_or_404(person, slug, version_id)
+    document = documents.find(version, digest)
+    if document is None:
+        raise Http404
+    if enforcement.enforce(person, version, document.action, at=timezone.now()).decision != "allow":
+        raise Http404
+    where = request.GET.get("where", "")[:MAX_WHERE]
+    shown = documents.read(document)
+    board = reverse("promotions:board", args=[slug, version_id])
+    context = {
+        "crumbs": crumbs((f"{slug} @ {version_id}", board), ("Evidence", "")),
+        "drawer": _drawer(document, shown, where, request.path),
+        "shown": shown,
+        "holds": shown.measured == digest,
+        "where": where,
+        "marked": documents.line_of(shown.lines, where) if where else None,
+        "board_url": board,
+    }
+    return render(request, "evidence/document.html", context)
+
+
+def _drawer(document: Document, shown: Shown, where: str, path: str) -> dict[str, Any]:
+    marked = documents.line_of(shown.lines, where) if where else None
+    name = names_of({document.made_by})[document.made_by] if document.made_by else ""
+    return {
+        "kind": "Evidence",
+        "title": document.title,
+        "digest": document.digest,
+        "made_by": {"name": name, "username": document.made_by} if name else None,
+        "made_at": document.made_at,
+        "run": {"label": document.run} if document.run else None,
+        "rule": document.rule,
+        "path": document.path,
+        "lines": [{"number": n, "text": text, "marked": n == marked} for n, text in enumerate(shown.lines, start=1)],
+        "href": path,
+    }
