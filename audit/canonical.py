@@ -146,30 +146,40 @@ def _refuse_string(text: str, path: tuple[str | int, ...]) -> None:
         raise StrictJsonError("lone_surrogate", _pointer(path), "A string holds a lone surrogate.") from None
 
 
-def _refuse_values(value: Any, path: tuple[str | int, ...]) -> None:
-    """Raises for the first repeated key, bad number or lone surrogate at or below *path*; depth is bounded already."""
+def _refuse_values(value: Any, path: tuple[str | int, ...], *, duplicates: bool) -> None:
+    """Raises for the first bad number or lone surrogate at or below *path*, or repeated key unless *duplicates*.
+
+    The depth is bounded already.
+    """
     match value:
         case _BadNumber():
             raise StrictJsonError(value.code, _pointer(path), value.message)
         case str():
             _refuse_string(value, path)
-        case _Repeated():
+        case _Repeated() if not duplicates:
             raise StrictJsonError("duplicate_key", _pointer((*path, value.key)), "An object names a key twice.")
         case dict():
             for key, item in value.items():
                 _refuse_string(key, (*path, key))
-                _refuse_values(item, (*path, key))
+                _refuse_values(item, (*path, key), duplicates=duplicates)
         case list():
             for position, item in enumerate(value):
-                _refuse_values(item, (*path, position))
+                _refuse_values(item, (*path, position), duplicates=duplicates)
 
 
-def parse_strict(raw: bytes | str, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> Any:
+def parse_strict(
+    raw: bytes | str,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_depth: int = MAX_DEPTH,
+    allow_duplicate_keys: bool = False,
+) -> Any:
     """The JSON value (RFC 8259) that *raw* spells; integers stay ``int``, the rest ``float``.
 
     Refuses with :class:`StrictJsonError`: text that is not JSON, not UTF-8, or starts with a byte order mark;
     duplicate keys; NaN and infinities, also by overflow; lone surrogates; more than *max_bytes* bytes, *max_depth*
-    levels or 4,300 digits in one integer.
+    levels or 4,300 digits in one integer. *allow_duplicate_keys* is for judging whether a text is JSON at all
+    (RFC 8259 §4 discourages repeated names and forbids none); the last one wins, so never take data in with it.
     """
     text = _decode(raw, max_bytes)
     _refuse_depth(text, max_depth)
@@ -180,5 +190,5 @@ def parse_strict(raw: bytes | str, *, max_bytes: int = MAX_BYTES, max_depth: int
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
         raise StrictJsonError("not_json", where, f"The text is not JSON: {error.msg}.") from error
-    _refuse_values(value, ())
+    _refuse_values(value, (), duplicates=allow_duplicate_keys)
     return value

@@ -25,10 +25,14 @@ UNREAD_CODES = frozenset({"too_large"})
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``shapes``: SHACL files judged besides the profile's own; read for DCAT only."""
+    """``profile``: None for the kind's own default; ``shapes``: SHACL files judged besides the profile's own (DCAT)."""
 
-    profile: Profile = "kfm"
+    profile: Profile | None = None
     shapes: tuple[Path, ...] = field(default=())
+
+    def profile_for(self, kind: str) -> Profile:
+        """``core`` for bare JSON, where the question is RFC 8259's; KFM's own profile for every other kind."""
+        return self.profile or ("core" if kind == "json" else "kfm")
 
 
 Validator = Callable[[bytes, str, Options], list[Finding]]
@@ -94,8 +98,9 @@ def _exists(file: Path) -> bool:
         return False
 
 
-def _json(raw: bytes, _path: str, _options: Options) -> list[Finding]:
-    parse_strict(raw)
+def _json(raw: bytes, _path: str, options: Options) -> list[Finding]:
+    """``core``: RFC 8259, which forbids no repeated name; ``kfm``: the strict intake of design §4 (ADR 6)."""
+    parse_strict(raw, allow_duplicate_keys=options.profile_for("json") == "core")
     return []
 
 
@@ -126,19 +131,19 @@ def _manifest(raw: bytes, _path: str, _options: Options) -> list[Finding]:
 def _stac(raw: bytes, _path: str, options: Options) -> list[Finding]:
     from datasets.catalogs.validate_stac import validate_stac
 
-    return validate_stac(raw, profile=options.profile)
+    return validate_stac(raw, profile=options.profile_for("stac"))
 
 
 def _dcat(raw: bytes, _path: str, options: Options) -> list[Finding]:
     from datasets.catalogs.validate_dcat import validate_dcat
 
-    return validate_dcat(raw, profile=options.profile, shapes=options.shapes)
+    return validate_dcat(raw, profile=options.profile_for("dcat"), shapes=options.shapes)
 
 
 def _prov(raw: bytes, _path: str, options: Options) -> list[Finding]:
     from datasets.catalogs.validate_prov import validate_prov
 
-    return validate_prov(raw, profile=options.profile)
+    return validate_prov(raw, profile=options.profile_for("prov"))
 
 
 def _geojson(raw: bytes, _path: str, _options: Options) -> list[Finding]:
