@@ -1,8 +1,8 @@
 """The form that builds a dataset spec, field by field, and the one that takes a spec as it was written.
 
-Decides only where a field stands in the spec (a JSON pointer, RFC 6901) and how its text is read; whether the spec is well
-formed is ``datasets.specs``' to say (clauses A1, A2). What a form has no field for stays as the base document had it, so
-recording a spec again changes nothing that was not touched.
+Decides only where a field stands in the spec (a JSON pointer, RFC 6901) and how its text is read; whether the spec is
+well formed is ``datasets.specs``' to say (clauses A1, A2). What a form has no field for stays as the base document had
+it, so recording a spec again changes nothing that was not touched.
 """
 
 from __future__ import annotations
@@ -110,7 +110,8 @@ class SpecForm(forms.Form):
         label="Canonical fields",
         required=False,
         max_length=50_000,
-        help_text="One a line: name = upstream.COLUMN, and one geometry: geometry = derived.geometry, derived.from_latlon or derived.from_wkt.",
+        help_text="One a line: name = upstream.COLUMN, and one geometry: geometry = derived.geometry, "
+        "derived.from_latlon or derived.from_wkt.",
         widget=forms.Textarea,
     )
     themes = _text("Themes", "Separated by commas.")
@@ -329,13 +330,11 @@ def faults_of_row(spec: Mapping[str, Any]) -> list[Finding]:
 def field_of(where: str, places: list[tuple[int, int]]) -> tuple[str, int | None]:
     """The form field that a finding at *where* belongs beside, and its check row; ``""`` for none."""
     if where.startswith("/validation/checks/"):
-        parts = where.split("/")
-        index = int(parts[3])
+        index, _, rest = where.removeprefix("/validation/checks/").partition("/")
+        key = rest.split("/")[0] or "name"
         rows = dict(places)
-        if index in rows:
-            return {"fields": "fields_named"}.get(
-                parts[4] if len(parts) > 4 else "name", parts[4] if len(parts) > 4 else "name"
-            ), rows[index]  # noqa: PLR2004 - /validation/checks/<n>/<key>
+        if int(index) in rows:
+            return "fields_named" if key == "fields" else key, rows[int(index)]
     where = where.replace("/upstream/terms_snapshot/", "/upstream/terms/")
     for name, at in POINTERS.items():
         if where == at or where.startswith(f"{at}/"):

@@ -152,7 +152,7 @@ class Draft:
 
     def live(self) -> list[tuple[str, str]]:
         """Every slot beside a field and what it says now; an empty field is not scolded while someone is typing."""
-        said = {name: "" for name in POINTERS}
+        said = dict.fromkeys(POINTERS, "")
         if self.way == "form":
             for name, errors in self.form.errors.items():
                 said[name] = " ".join(map(str, errors))
@@ -301,7 +301,7 @@ def _one_more(rows: Any) -> Any:
 
 
 def visible_datasets(person: Person) -> QuerySet[Any]:
-    """The datasets that are there for *person*, each with its latest visible version as ``latest_pk`` and ``latest_at``."""
+    """The datasets that are there for *person*, their latest visible version as ``latest_pk``, ``latest_at``."""
     seen = visible_versions(person).filter(dataset=OuterRef("pk")).order_by("-created_at", "-pk")
     found = Dataset.objects.select_related("current_spec").annotate(
         latest_pk=Subquery(seen.values("pk")[:1]), latest_at=Subquery(seen.values("created_at")[:1])
@@ -326,9 +326,9 @@ def _filtered(found: QuerySet[Any], asked: dict[str, str]) -> QuerySet[Any]:
 
 
 def _filters(asked: dict[str, str]) -> list[dict[str, Any]]:
-    states = [
-        value for value, _ in DatasetVersion._meta.get_field("standing").related_model._meta.get_field("state").choices
-    ]  # type: ignore[union-attr]  # noqa: SLF001 - the states are promotions' words, read from the row that holds them
+    # the states are promotions' words; they are read from the row that holds them, which datasets may not import
+    standing: Any = DatasetVersion._meta.get_field("standing").related_model  # noqa: SLF001 - Django's documented interface
+    states = [value for value, _ in standing._meta.get_field("state").choices]  # noqa: SLF001 - as above
     labels = [label.name for label in PolicyLabel.objects.all()]
 
     def options(values: list[str], chosen: str) -> list[dict[str, Any]]:

@@ -30,7 +30,12 @@ def strip_of(results: list[dict[str, Any]] | None) -> list[dict[str, str]]:
 
 def strips(version_pks: Iterable[int]) -> dict[int, list[dict[str, str]]]:
     """By version, the strip of its latest evaluation; two queries however many there are."""
-    latest = Evaluation.objects.filter(version__in=list(version_pks)).values("version").annotate(last=Max("pk")).values("last")
+    latest = (
+        Evaluation.objects.filter(version__in=list(version_pks))
+        .values("version")
+        .annotate(last=Max("pk"))
+        .values("last")
+    )
     return {e.version_id: strip_of(e.results) for e in Evaluation.objects.filter(pk__in=latest)}
 
 

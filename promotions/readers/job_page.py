@@ -1,7 +1,7 @@
 """What a job's page shows: its steps, what it does now, how far it is, its log, and on failure the way on.
 
-Decides who may see a job: who asked for it, and who works on its dataset and may know of its version. Everyone else finds
-nothing there, in the same words as for a job that never was.
+Decides who may see a job: who asked for it, and who works on its dataset and may know of its version. Everyone else
+finds nothing there, in the same words as for a job that never was.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ def panel(job: Job, person: Person, now: datetime) -> dict[str, Any]:
         "estimate": _estimate(job, begun, now),
         "lines": lines,
         "requested_by": names[job.requested_by],
-        "next_steps": NEXT_STEPS.get(job.failure_code, DEFAULT_STEPS) if job.state in {JobState.FAILED, JobState.CANCELLED} else (),
+        "next_steps": NEXT_STEPS.get(job.failure_code, DEFAULT_STEPS)
+        if job.state in {JobState.FAILED, JobState.CANCELLED}
+        else (),
         "may_cancel": holds and job.state in LIVE,
         "may_retry": holds and job.state in {JobState.FAILED, JobState.CANCELLED},
     }
@@ -100,9 +102,7 @@ def _steps(job: Job, lines: list[JobLine]) -> list[dict[str, str]]:
     at = names.index(job.step) if job.step in names else max((names.index(n) for n in said & set(names)), default=-1)
     found = []
     for place, (name, sentence) in enumerate(asked):
-        if job.state == JobState.DONE:
-            state, word = ("pass", "done") if name in said else ("not_run", "not needed")
-        elif place < at:
+        if job.state == JobState.DONE or place < at:
             state, word = ("pass", "done") if name in said else ("not_run", "not needed")
         elif place == at:
             state, word = {

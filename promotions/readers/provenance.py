@@ -14,7 +14,12 @@ from promotions.releases import latest_release
 
 RUN_X, RUN_WIDTH, ARTIFACT_X, ARTIFACT_WIDTH = 8, 190, 320, 400
 ROW, BOX = 40, 30
-VERBS = {"ingest": "Ingest", "validate": "Normalize and check", "redact": "Apply obligations", "catalog": "Build the catalogs"}
+VERBS = {
+    "ingest": "Ingest",
+    "validate": "Normalize and check",
+    "redact": "Apply obligations",
+    "catalog": "Build the catalogs",
+}
 
 
 @dataclass(slots=True)
@@ -55,7 +60,13 @@ def provenance(opened: Opened, shelf: Shelf) -> dict[str, Any]:
         "told": told,
         "width": ARTIFACT_X + ARTIFACT_WIDTH + 8,
         "height": height,
-        "shape": {"run_x": RUN_X, "run_width": RUN_WIDTH, "artifact_x": ARTIFACT_X, "artifact_width": ARTIFACT_WIDTH, "box": BOX},
+        "shape": {
+            "run_x": RUN_X,
+            "run_width": RUN_WIDTH,
+            "artifact_x": ARTIFACT_X,
+            "artifact_width": ARTIFACT_WIDTH,
+            "box": BOX,
+        },
         "boxes": [_box(node) for node in order],
     }
 
@@ -78,7 +89,11 @@ def _made(opened: Opened, shelf: Shelf, run_id: str, artifacts: dict[str, Node])
 
 
 def _release(
-    opened: Opened, artifacts: dict[str, Node], order: list[Node], edges: list[tuple[Node, Node, str]], told: list[dict[str, Any]]
+    opened: Opened,
+    artifacts: dict[str, Node],
+    order: list[Node],
+    edges: list[tuple[Node, Node, str]],
+    told: list[dict[str, Any]],
 ) -> None:
     release = latest_release(opened.version)
     if release is None:
@@ -108,7 +123,15 @@ def _place(order: list[Node]) -> int:
 
 def _box(node: Node) -> dict[str, Any]:
     left, width = (RUN_X, RUN_WIDTH) if node.kind == "run" else (ARTIFACT_X, ARTIFACT_WIDTH)
-    return {"node": node, "x": left, "y": node.y - BOX // 2, "width": width, "height": BOX, "text_x": left + 10, "text_y": node.y + 4}
+    return {
+        "node": node,
+        "x": left,
+        "y": node.y - BOX // 2,
+        "width": width,
+        "height": BOX,
+        "text_x": left + 10,
+        "text_y": node.y + 4,
+    }
 
 
 def _edge(start: Node, end: Node, kind: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What a version's page shows, tab by tab, and to whom each tab is open.
 
-Reads through ``enforcement`` only: hidden and absent are the same ``None``. Decides which facts of the workflow (people,
-gates, history) are shown: to those who hold a role on the dataset, never to the public. Judges and writes nothing.
+Reads through ``enforcement`` only: hidden and absent are the same ``None``. Decides which facts of the workflow
+(people, gates, history) are shown: to those who hold a role on the dataset, never to the public. Judges nothing.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ PART_WORDS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A version and what the reader may see of it. ``works``: holds a role on the dataset; ``inside``: see ``INSIDERS``."""
+    """A version and what the reader may see of it. ``works``: has a role on the dataset; ``inside``: see INSIDERS."""
 
     version: DatasetVersion
     person: Person
@@ -152,7 +152,10 @@ def rail_of(standing: State, moves: list[Transition], names: dict[str, str]) -> 
         found: dict[str, Any] = {"name": state.value, "state": place}
         if move is not None and place != "ahead":
             verb = RULES[Verb(move.verb)].past if struck and state is State.PUBLISHED else ""
-            found |= {"at": f"{move.at:%Y-%m-%d %H:%M}", "by": " by ".join(filter(None, [verb, names.get(move.actor, "")]))}
+            found |= {
+                "at": f"{move.at:%Y-%m-%d %H:%M}",
+                "by": " by ".join(filter(None, [verb, names.get(move.actor, "")])),
+            }
         return found
 
     siding = station(State.QUARANTINE) if State.QUARANTINE in arrived else None
@@ -189,7 +192,11 @@ def _map(opened: Opened, shelf: Shelf, report: dict[str, Any] | None) -> dict[st
     kinds = sorted({f["geometry"]["type"] for f in features if f.get("geometry")})
     item = shelf.json(shelf.digest_of("stac_item")) or {}
     bbox = item.get("bbox") or _bbox(features)
-    drawn = f"The map draws {len(features)} of them, simplified." if report and len(features) < report.get("rows", 0) else None
+    drawn = (
+        f"The map draws {len(features)} of them, simplified."
+        if report and len(features) < report.get("rows", 0)
+        else None
+    )
     return {
         "title": f"{opened.version.dataset.slug} @ {opened.version.version_id}",
         "count": report.get("rows") if report and shelf.part("normalized") is None else len(features),
@@ -238,7 +245,9 @@ def receipts(opened: Opened, shelf: Shelf) -> dict[str, Any]:
     found = sorted(shelf.receipts.values(), key=lambda r: r.ledger_index)
     names = names_of({r.principal for r in found}) if opened.works else {}
     return {
-        "receipts": [{"receipt": r, "by": names.get(r.principal), "text": pretty(shelf.json(r.document_id))} for r in found]
+        "receipts": [
+            {"receipt": r, "by": names.get(r.principal), "text": pretty(shelf.json(r.document_id))} for r in found
+        ]
     }
 
 

@@ -34,7 +34,9 @@ def _obligations(opened: Opened, shelf: Shelf, decision: dict[str, Any]) -> list
     """What label and spec require, and how far each has come."""
     planned, faults = required_obligations(opened.version, shelf.spec)
     if faults:
-        return [{"words": f"Can't be read: {fault.message}", "applied": "error", "verified": "error"} for fault in faults]
+        return [
+            {"words": f"Can't be read: {fault.message}", "applied": "error", "verified": "error"} for fault in faults
+        ]
     request = decision.get("request") or {}
     applied = (request.get("resource") or {}).get("applied_obligations") or []
     log = shelf.json(shelf.digest_of("transform_log")) or {}

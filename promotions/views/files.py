@@ -1,4 +1,4 @@
-"""Bytes of a version: its small map, and its files as downloads. Both are asked for as ``download``, and hidden is absent.
+"""Bytes of a version: its small map, and its files. Both are asked for as ``download``, and hidden is absent.
 
 A download is verified while it is streamed: its last bytes go out only when the whole has proved itself, so that a
 damaged object ends as a broken download, never as a whole one.

@@ -45,7 +45,10 @@ class UploadForm(forms.Form):
 
     file = forms.FileField(label="File", help_text="GeoJSON or CSV, UTF-8.", allow_empty_file=True, max_length=5000)
     slice = forms.CharField(
-        label="Slice", required=False, max_length=40, help_text="The time the file is about: YYYY, YYYY-MM or YYYY-MM-DD."
+        label="Slice",
+        required=False,
+        max_length=40,
+        help_text="The time the file is about: YYYY, YYYY-MM or YYYY-MM-DD.",
     )
     license = forms.CharField(
         label="Licence",
@@ -59,7 +62,10 @@ class UploadForm(forms.Form):
         label="Attribution", required=False, max_length=500, help_text="The credit line shown with every copy."
     )
     terms_uri = forms.CharField(
-        label="Where the terms stand", required=False, max_length=500, help_text="May stay empty: the pasted terms are kept."
+        label="Where the terms stand",
+        required=False,
+        max_length=500,
+        help_text="May stay empty: the pasted terms are kept.",
     )
     terms_text = forms.CharField(
         label="Terms, word for word",
@@ -79,7 +85,7 @@ class UploadForm(forms.Form):
         upload = self.cleaned_data["file"]
         if upload.size > settings.KFM_UPLOAD_MAX_BYTES:
             raise forms.ValidationError(
-                f"The file is larger than this console takes ({filesizeformat(settings.KFM_UPLOAD_MAX_BYTES)} at most). "
+                f"The file is larger than this console takes: {filesizeformat(settings.KFM_UPLOAD_MAX_BYTES)}. "
                 "Split it by slice, or ask an operator to ingest it.",
                 code="too_large",
             )
@@ -116,7 +122,9 @@ def upload(request: HttpRequest, slug: str) -> HttpResponse:
 def _accept(dataset: Dataset, form: UploadForm, person: Person) -> Job:
     said, now = form.cleaned_data, timezone.now()
     file: TemporaryUploadedFile = said["file"]
-    terms = intake.DeclaredTerms(said["license"], said["rights_holder"], said["attribution"], said["terms_uri"], said["terms_text"])
+    terms = intake.DeclaredTerms(
+        said["license"], said["rights_holder"], said["attribution"], said["terms_uri"], said["terms_text"]
+    )
     name = intake.display_name(file.name or "")
     try:
         with transaction.atomic():
@@ -130,10 +138,14 @@ def _accept(dataset: Dataset, form: UploadForm, person: Person) -> Job:
                 by=person,
                 at=now,
             )
-            job = jobs.request_intake(acquisition=acquisition, propose=said["propose"], note=said["note"], by=person, at=now)
+            job = jobs.request_intake(
+                acquisition=acquisition, propose=said["propose"], note=said["note"], by=person, at=now
+            )
             transaction.on_commit(lambda: wake(job.pk))
     except IntegrityError as error:
-        message = "These very bytes arrived already, this same second. Look at the dataset's jobs before you send them again."
+        message = (
+            "These very bytes arrived already, this same second. Look at the dataset's jobs before you send them again."
+        )
         raise Refused("acquired_already", message) from error
     return job
 
@@ -167,7 +179,11 @@ def _prefilled(dataset: Dataset) -> dict[str, str]:
 
 def _context(dataset: Dataset, form: UploadForm) -> dict[str, Any]:
     here = reverse("datasets:detail", args=[dataset.slug])
-    crumbs = [{"label": "Datasets", "href": reverse("datasets:list")}, {"label": dataset.slug, "href": here}, {"label": "Upload"}]
+    crumbs = [
+        {"label": "Datasets", "href": reverse("datasets:list")},
+        {"label": dataset.slug, "href": here},
+        {"label": "Upload"},
+    ]
     return {
         "dataset": dataset,
         "form": form,

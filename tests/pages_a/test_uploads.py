@@ -1,0 +1,223 @@
+"""The upload page and the job it leads to (clause B2; style 13, 29)."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from datasets.models import Acquisition
+from promotions import jobs, pipeline
+from promotions.models import Job, JobState
+from promotions.states import State
+from promotions.views import uploads
+from tests.world import wells
+
+TERMS = {
+    "license": "CC-BY-4.0",
+    "rights_holder": "Test Survey",
+    "attribution": "Wells by the Test Survey",
+    "terms_uri": "https://example.invalid/terms",
+    "terms_text": "CC BY 4.0 <as of today> Ω",
+}
+
+
+def _file(content=None, name="wells.geojson"):
+    raw = content if content is not None else json.dumps(wells()).encode()
+    return SimpleUploadedFile(name, raw, content_type="application/geo+json")
+
+
+@pytest.fixture
+def send(world, as_):
+    address = reverse("promotions:upload", args=[world.dataset.slug])
+
+    def post(name="contributor", **changes):
+        return as_(name).post(address, {"file": _file(), "slice": "2026", **TERMS, **changes})
+
+    return post
+
+
+@pytest.fixture
+def woken(monkeypatch):
+    """The jobs the broker was asked to wake a worker for."""
+    found = []
+    monkeypatch.setattr(uploads.run_job, "delay", found.append)
+    return found
+
+
+def test_an_upload_is_kept_owed_and_shown(world, send, as_, woken, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        page = send(propose="on", note="Please.")
+    job = Job.objects.get()
+    assert page["Location"] == reverse("promotions:job", args=[job.pk])
+    assert woken == [job.pk]
+    assert job.propose
+    waiting = as_("contributor").get(page["Location"]).content.decode()
+    assert "Waiting for a worker" in waiting
+    assert 'hx-trigger="every 1s"' in waiting
+    claimed = jobs.claim(job.pk, timezone.now())
+    pipeline.run(claimed)
+    done = as_("contributor").get(reverse("promotions:job_panel", args=[job.pk])).content.decode()
+    assert "every 1s" not in done
+    assert "Every step that was asked for is done." in done
+    assert "Open version 2026." in done
+
+
+def test_a_broker_that_is_down_fails_nothing(send, monkeypatch, django_capture_on_commit_callbacks, caplog):
+    def down(_pk):
+        raise OperationalError("no broker")
+
+    monkeypatch.setattr(uploads.run_job, "delay", down)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert send().status_code == 302
+    assert Job.objects.get().state == JobState.QUEUED
+    assert "waits for the next sweep" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"file": _file(b"")}, "file", "The file is empty"),
+        ({"slice": "2026-13"}, "slice", "not in the calendar"),
+        ({"slice": "last spring"}, "slice", "A slice is YYYY"),
+        ({"license": ""}, "license", "No licence is stated"),
+        ({"license": "public domain"}, "license", "is a claim, not a licence"),
+        ({"rights_holder": " "}, "rights_holder", "the rights holder is empty"),
+        ({"attribution": ""}, "attribution", "the attribution is empty"),
+        ({"terms_text": "  "}, "terms_text", "Paste the upstream"),
+        ({"file": ""}, "file", "This field is required"),
+        ({"note": "a\x00b"}, "note", "Null characters"),
+    ],
+)
+def test_each_fault_stands_beside_its_field_and_the_rest_is_kept(send, woken, changes, field, words):
+    page = send(**changes)
+    text = page.content.decode()
+    assert page.status_code == 200
+    assert words in text
+    assert f'href="#id_{field}"' in text
+    if field != "terms_text":
+        assert "CC BY 4.0 &lt;as of today&gt; Ω" in text
+    assert not Acquisition.objects.exists()
+    assert not Job.objects.exists()
+    assert woken == []
+
+
+def test_a_file_too_large_is_said_in_a_sentence(send, settings):
+    settings.KFM_UPLOAD_MAX_BYTES = 100
+    page = send()
+    assert page.status_code == 413
+    assert "larger than this console takes" in page.content.decode()
+    assert "CC BY 4.0 &lt;as of today&gt; Ω" in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../etc/passwd",
+        "..\\..\\windows\\x.geojson",
+        "<script>alert(1)</script>.csv",
+        "a\u202egnp.geojson",
+        "Ω" * 300,
+        "%00",
+        "田中さん.geojson",
+    ],
+)
+def test_hostile_file_names_are_only_words(send, as_, name):
+    page = send(file=_file(name=name))
+    assert page.status_code == 302
+    kept = Acquisition.objects.get().file_name
+    assert "/" not in kept
+    assert "\\" not in kept
+    assert len(kept) <= 120
+    assert "<script>alert" not in as_("contributor").get(page["Location"]).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("", 302), ("nobody", 404), ("superuser", 404), ("reviewer", 403), ("operator", 200)]
+)
+def test_who_uploads(world, as_, name, status):
+    address = reverse("promotions:upload", args=[world.dataset.slug])
+    assert as_(name).get(address).status_code == status
+    if status == 200:
+        assert 'value="Wells by the Test Survey"' in as_(name).get(address).content.decode()
+
+
+def test_a_job_hidden_is_a_job_absent(world, as_):
+    job = world.run(world.acquire(), propose=False)
+    address = reverse("promotions:job", args=[job.pk])
+    for name in ("", "nobody", "superuser", "admin", "contributor2"):
+        for page in (address, reverse("promotions:job_panel", args=[job.pk])):
+            assert as_(name).get(page).status_code == 404, name
+        for verb in ("job_cancel", "job_retry"):
+            assert as_(name).post(reverse(f"promotions:{verb}", args=[job.pk])).status_code == 404, name
+    for name in ("contributor", "operator", "reviewer", "steward", "council", "auditor"):
+        assert as_(name).get(address).status_code == 200, name
+
+
+def test_a_run_that_works_shows_step_progress_and_estimate(world, as_, django_assert_max_num_queries):
+    job = jobs.request_intake(
+        acquisition=world.acquire(), propose=True, note="", by=world.person("contributor"), at=timezone.now()
+    )
+    claimed = jobs.claim(job.pk, timezone.now() - timedelta(seconds=10))
+    reporter = jobs.Reporter(claimed)
+    reporter.step("normalize", "Fetching <b>the source</b>.")
+    Job.objects.filter(pk=job.pk).update(
+        done_units=25, total_units=100, started_at=timezone.now() - timedelta(seconds=10)
+    )
+    client = as_("operator")
+    with django_assert_max_num_queries(16):
+        page = client.get(reverse("promotions:job", args=[job.pk])).content.decode()
+    assert "Step 2 of 5: Normalize the source" in page
+    assert '<progress max="100" value="25"' in page
+    assert "10 s so far" in page
+    assert "Fetching &lt;b&gt;the source&lt;/b&gt;." in page
+    assert "Cancel the run" in page
+    assert "Cancel the run" not in as_("reviewer").get(reverse("promotions:job", args=[job.pk])).content.decode()
+
+
+def test_a_run_is_cancelled_and_tried_again_once(world, as_, woken):
+    job = jobs.request_intake(
+        acquisition=world.acquire(), propose=False, note="", by=world.person("contributor"), at=timezone.now()
+    )
+    client = as_("contributor")
+    page = client.post(reverse("promotions:job_cancel", args=[job.pk]), follow=True).content.decode()
+    assert "Cancelled by Contributor Test." in page
+    assert (
+        "The run has ended already."
+        in client.post(reverse("promotions:job_cancel", args=[job.pk]), follow=True).content.decode()
+    )
+    first = client.post(reverse("promotions:job_retry", args=[job.pk]))
+    again = client.post(reverse("promotions:job_retry", args=[job.pk]))
+    assert first["Location"] == again["Location"] != reverse("promotions:job", args=[job.pk])
+    assert Job.objects.count() == 2
+    assert as_("steward").get(reverse("promotions:job_retry", args=[job.pk])).status_code == 405
+
+
+def test_a_failure_says_cause_mend_and_three_next_steps(world, as_):
+    job = world.run(world.acquire(b"\x00\x01 not a dataset", name="x.bin"))
+    assert job.state == JobState.FAILED
+    page = as_("contributor").get(reverse("promotions:job", args=[job.pk])).content.decode()
+    assert job.failure in page.replace("&#x27;", "'").replace("&quot;", '"')
+    assert "How to mend it:" in page
+    assert page.split("<h3>Next</h3>")[1].split("</ol>")[0].count("<li>") == 3
+    assert "Try again" in page
+
+
+def test_a_job_of_a_version_one_may_not_know_of_is_absent(world, as_):
+    version = world.version_in(State.CATALOG)
+    job = version.jobs.get()
+    type(version).objects.filter(pk=version.pk).update(policy_label=None)
+    assert as_("contributor").get(reverse("promotions:job", args=[job.pk])).status_code == 200
+    assert as_("council").get(reverse("promotions:job", args=[job.pk])).status_code == (
+        200
+        if as_("council")
+        .get(reverse("promotions:version", args=[version.dataset.slug, version.version_id]))
+        .status_code
+        == 200
+        else 404
+    )
