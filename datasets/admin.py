@@ -7,6 +7,7 @@ people with the admin or auditor role: being a superuser opens nothing (design Â
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.auth import admin as _accounts  # noqa: F401 - registers first what is registered anew below
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 from guardian.models import GroupObjectPermission, UserObjectPermission
@@ -56,8 +57,7 @@ for row in (
 
 # Accounts, groups and grants give rights: they are changed by ``datasets.people`` alone, never here.
 for given in (User, Group):
-    if admin.site.is_registered(given):
-        admin.site.unregister(given)
+    admin.site.unregister(given)
     admin.site.register(given, ReadOnlyAdmin)
 for grant in (UserObjectPermission, GroupObjectPermission):
     admin.site.register(grant, ReadOnlyAdmin)
