@@ -1,0 +1,76 @@
+"""One world a module, built through the writers; each test gets its rows back by rollback and a copy of its store."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import transaction
+
+from datasets.models import DatasetVersion
+from promotions.models import Standing
+from promotions.states import State
+from tests.promotions import point_at
+from tests.world import World
+
+
+@dataclass
+class Built:
+    """A world with one version in CATALOG, nothing signed, and where its files lie."""
+
+    world: World
+    version: DatasetVersion
+    var: Path
+
+
+@pytest.fixture(scope="module")
+def built(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Built]:
+    """Built once a module in a transaction that is never committed."""
+    var = tmp_path_factory.mktemp("built")
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
+        point_at(lambda name, value: patch.setattr(django_settings, name, value), var)
+        outer = transaction.atomic()
+        outer._from_testcase = True  # type: ignore[attr-defined]  # as Django's TestCase marks its own
+        with outer:
+            world = World.build()
+            yield Built(world, world.version_in(State.CATALOG), var)
+            transaction.set_rollback(True)
+
+
+@pytest.fixture
+def here(built: Built, db: None, settings: Any, tmp_path: Path) -> Built:
+    """The module's world, with a store of this test alone."""
+    var = tmp_path / "copy"
+    shutil.copytree(built.var, var)
+    point_at(lambda name, value: setattr(settings, name, value), var)
+    return Built(built.world, DatasetVersion.objects.get(pk=built.version.pk), var)
+
+
+@pytest.fixture
+def world(here: Built) -> World:
+    return here.world
+
+
+@pytest.fixture
+def version(here: Built) -> DatasetVersion:
+    """In CATALOG, unsigned."""
+    return here.version
+
+
+@pytest.fixture
+def signed(here: Built) -> DatasetVersion:
+    """In CATALOG, signed by everyone its label asks for."""
+    here.world.sign_all(here.version)
+    return here.version
+
+
+@pytest.fixture
+def standing(version: DatasetVersion) -> Standing:
+    return Standing.objects.get(version=version)
