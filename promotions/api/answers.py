@@ -29,6 +29,8 @@ _OF_DJANGO: tuple[tuple[type[Exception], int, str, str], ...] = (
     (PermissionDenied, 403, "permission_denied", "This is not allowed."),
 )
 
+#: When the throttle can't say how long, its whole window.
+_WINDOW_SECONDS = 60
 #: Caches may keep an answer but must ask before each use: a withdrawal works at once.
 CACHE_CONTROL = "private, no-cache"
 ERROR_CACHE_CONTROL = "no-store"
@@ -121,9 +123,8 @@ def answer_exception(error: Exception, context: Mapping[str, Any]) -> HttpRespon
 def _framework(error: exceptions.APIException) -> HttpResponse:
     codes = error.get_codes()
     response = envelope(error.status_code, codes if isinstance(codes, str) else "invalid", str(error.detail))
-    wait = getattr(error, "wait", None)  # only Throttled says how long
-    if wait is not None:
-        response["Retry-After"] = str(max(1, round(wait)))
+    if isinstance(error, exceptions.Throttled):
+        response["Retry-After"] = str(getattr(error, "wait", None) or _WINDOW_SECONDS)
     return response
 
 

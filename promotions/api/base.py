@@ -28,6 +28,7 @@ from promotions.api.reading import Reader
 
 MAX_BODY_BYTES = 512 * 1024
 MAX_PAGE = 100
+METHOD_NOT_ALLOWED = 405
 
 
 class StrictJsonParser(BaseParser):
@@ -97,6 +98,8 @@ class ApiView(APIView):
     def finalize_response(self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any) -> Any:
         answered = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]  # it takes any HttpResponseBase
         answered["X-Content-Type-Options"] = "nosniff"
+        if answered.status_code != METHOD_NOT_ALLOWED:
+            del answered["Allow"]  # a 404 would say by it which kind of address was asked for
         return answered
 
     @property

@@ -12,7 +12,7 @@ from datasets.policy.requests import Action
 from promotions.api import shapes
 from promotions.api.answers import ApiError, BadParameter, json_answer
 from promotions.api.base import ApiView
-from promotions.api.resolver import resolve
+from promotions.api.resolver import Indexes, resolve
 from promotions.api.shapes import responses
 
 MAX_REFS = 100
@@ -40,7 +40,8 @@ class ResolveView(ApiView):
         """EvidenceRefs into evidence bundles, exactly."""
         single, refs = _refs(request.data)
         reader = self.reader()
-        bundles = {ref: resolve(ref, reader) for ref in dict.fromkeys(refs)}
+        indexes: Indexes = {}
+        bundles = {ref: resolve(ref, reader, indexes) for ref in dict.fromkeys(refs)}
         # One stored denial stands for all that did not resolve, whatever the reason: the answers can't be told apart.
         refused = reader.absent(None, None, Action.RESOLVE_EVIDENCE).audit_ref if None in bundles.values() else ""
         if single and refused:

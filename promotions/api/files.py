@@ -11,8 +11,9 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
-from typing import Any
+from typing import IO, Any, cast
 from urllib.parse import quote
+from wsgiref.util import FileWrapper
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -188,14 +189,14 @@ def _headed(response: HttpResponseBase, digest: str, headers: Mapping[str, str] 
     return response
 
 
-def _verified_chunks(file: File) -> Iterator[bytes]:
+def _verified_chunks(file: File) -> Iterator[bytes] | FileWrapper:
     if file.size_bytes > VERIFIED_WHOLE_BYTES:
         return _large(file.digest, console_store().open(file.digest))
-    return _spooled(_verified_whole(file))
+    return FileWrapper(cast("IO[bytes]", _verified_whole(file)), _CHUNK_BYTES)
 
 
 def _verified_whole(file: File) -> SpooledTemporaryFile[bytes]:
-    kept = SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES, dir=str(settings.FILE_UPLOAD_TEMP_DIR))  # noqa: SIM115 - closed by _spooled
+    kept = SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES, dir=str(settings.FILE_UPLOAD_TEMP_DIR))  # noqa: SIM115 - the response closes it
     size = 0
     try:
         for chunk in console_store().open(file.digest):
@@ -207,12 +208,6 @@ def _verified_whole(file: File) -> SpooledTemporaryFile[bytes]:
         raise
     kept.seek(0)
     return kept
-
-
-def _spooled(kept: SpooledTemporaryFile[bytes]) -> Iterator[bytes]:
-    with kept:
-        while chunk := kept.read(_CHUNK_BYTES):
-            yield chunk
 
 
 def _large(digest: str, chunks: Iterator[bytes]) -> Iterator[bytes]:

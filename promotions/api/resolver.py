@@ -25,7 +25,7 @@ from audit.references import (
     parse_evidence_ref,
 )
 from datasets import enforcement
-from datasets.catalogs.evidence_index import EvidenceTarget, build_index, resolve_exact
+from datasets.catalogs.evidence_index import EvidenceIndex, EvidenceTarget, build_index, resolve_exact
 from datasets.catalogs.triplet import mapping
 from datasets.models import PolicyDecision, RunReceipt
 from datasets.policy.requests import Action
@@ -38,7 +38,11 @@ from promotions.api.reading import Reader, Released, recorded_obligations, relea
 PAGE_BREAK = "\f"
 
 
-def resolve(ref: str, reader: Reader) -> dict[str, Any] | None:
+#: What each version's documents can be cited by, by primary key; one request reads them once.
+Indexes = dict[int, EvidenceIndex]
+
+
+def resolve(ref: str, reader: Reader, indexes: Indexes) -> dict[str, Any] | None:
     """The bundle of *ref*, or ``None``. Raises the store's errors when the released bytes can't be read."""
     try:
         parsed = parse_evidence_ref(ref)
@@ -49,7 +53,11 @@ def resolve(ref: str, reader: Reader) -> dict[str, Any] | None:
         return None
     for version in reader.published(Action.RESOLVE_EVIDENCE).filter(named).distinct():
         found = released(version)
-        target = _target(ref, parsed, found)
+        if version.pk not in indexes:
+            indexes[version.pk] = _index(found)
+        target = resolve_exact(ref, indexes[version.pk])
+        if target is not None and isinstance(parsed, DocReference) and not _span_exists(parsed):
+            target = None
         if target is None:
             continue
         decision = enforcement.enforce(reader.person, version, Action.RESOLVE_EVIDENCE, at=reader.at)
@@ -73,12 +81,8 @@ def _named(parsed: EvidenceRef) -> Q | None:
             return None
 
 
-def _target(ref: str, parsed: EvidenceRef, found: Released) -> EvidenceTarget | None:
-    digests = frozenset(file.digest for file in _documents(found)) if isinstance(parsed, DocReference) else frozenset()
-    target = resolve_exact(ref, build_index(files.triplet(found), digests))
-    if target is not None and isinstance(parsed, DocReference) and not _span_exists(parsed):
-        return None
-    return target
+def _index(found: Released) -> EvidenceIndex:
+    return build_index(files.triplet(found), frozenset(file.digest for file in _documents(found)))
 
 
 def _documents(found: Released) -> list[File]:

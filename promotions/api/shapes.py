@@ -22,11 +22,6 @@ class ErrorEnvelope(Shape):
     audit_ref = serializers.CharField(help_text="kfm://policy_decision/…; quote it when you ask about this answer.")
 
 
-class Successor(Shape):
-    dataset_id = serializers.CharField()
-    dataset_version_id = serializers.CharField()
-
-
 class VersionIdentity(Shape):
     dataset_id = serializers.CharField()
     dataset_version_id = serializers.CharField()
@@ -40,7 +35,9 @@ class TombstoneShape(VersionIdentity):
     standing = serializers.ChoiceField(choices=["WITHDRAWN", "SUPERSEDED"])
     reason = serializers.CharField()
     at = serializers.DateTimeField()
-    successor = Successor(allow_null=True)
+    successor = serializers.DictField(
+        child=serializers.CharField(), allow_null=True, help_text="dataset_id and dataset_version_id, when readable."
+    )
 
 
 class GoneEnvelope(ErrorEnvelope):
