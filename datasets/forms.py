@@ -124,7 +124,8 @@ class SpecForm(forms.Form):
     ) -> None:
         self.base = copy.deepcopy(dict(base if base is not None else NEW_SPEC))
         self.labels = labels
-        super().__init__(*args, initial=initial_from(self.base), **kwargs)
+        kwargs["initial"] = initial_from(self.base)
+        super().__init__(*args, **kwargs)
         choices = [("", "choose one"), *((label.name, f"{label.title} ({label.name})") for label in labels)]
         intent = (self.base.get("sensitivity") or {}).get("policy_label_intent")
         if intent and intent not in {label.name for label in labels}:
@@ -189,9 +190,7 @@ class CheckRow(forms.Form):
     """One declared check; a row without a name is none."""
 
     name = forms.ChoiceField(label="Check", required=False)
-    operator = forms.ChoiceField(
-        label="Operator", required=False, choices=[("", "usual"), *((o, o) for o in OPERATORS)]
-    )
+    operator = forms.ChoiceField(label="Operator", required=False, choices=[("", "…"), *((o, o) for o in OPERATORS)])
     threshold = forms.CharField(label="Threshold", required=False, max_length=40)
     fields_named = forms.CharField(label="Fields", required=False, max_length=2000)
     parameters = forms.CharField(label="Parameters", required=False, max_length=5000)

@@ -89,6 +89,7 @@ def panel(job: Job, person: Person, now: datetime) -> dict[str, Any]:
         "next_steps": NEXT_STEPS.get(job.failure_code, DEFAULT_STEPS)
         if job.state in {JobState.FAILED, JobState.CANCELLED}
         else (),
+        "mend_by_upload": job.state == JobState.FAILED and job.failure_code not in NEXT_STEPS,
         "may_cancel": holds and job.state in LIVE,
         "may_retry": holds and job.state in {JobState.FAILED, JobState.CANCELLED},
     }

@@ -12,7 +12,7 @@ from promotions.evidence import Shelf
 from promotions.readers.version_page import OPEN_PARTS, PART_WORDS, Opened
 from promotions.releases import latest_release
 
-RUN_X, RUN_WIDTH, ARTIFACT_X, ARTIFACT_WIDTH = 8, 190, 320, 400
+RUN_X, RUN_WIDTH, ARTIFACT_X, ARTIFACT_WIDTH = 8, 190, 320, 560
 ROW, BOX = 40, 30
 VERBS = {
     "ingest": "Ingest",

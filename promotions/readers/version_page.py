@@ -129,8 +129,8 @@ def heading(opened: Opened) -> dict[str, Any]:
     return {
         "version": version,
         "opened": opened,
-        "standing": version.standing,  # type: ignore[attr-defined]  # promotions' one-to-one
-        "rail": rail_of(State(version.standing.state), moves, names),  # type: ignore[attr-defined]  # as above
+        "standing": version.standing,
+        "rail": rail_of(State(version.standing.state), moves, names),
         "strip": strip_of(last.results) if last else strip_of(None) if opened.works else None,
         "evaluated_at": last.at if last else None,
         "proposed_by": names.get(version.created_by),
