@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 from django.core.cache import cache
 from django.db import transaction
 from django.test import Client, override_settings
+from django.test.client import ClientHandler
 from django.utils import timezone
 
 from datasets.models import DatasetVersion
@@ -35,9 +36,11 @@ class Api:
     withdrawn: DatasetVersion
     superseded: DatasetVersion
     hidden: dict[State, DatasetVersion]
+    handler: ClientHandler = field(default_factory=lambda: ClientHandler(enforce_csrf_checks=False))
 
     def client(self, name: str | None = None) -> Client:
         client = Client()
+        client.handler = self.handler  # middleware is loaded once, not once a client
         if name:
             client.force_login(self.world.users[name], backend="django.contrib.auth.backends.ModelBackend")
         return client
