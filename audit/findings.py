@@ -15,7 +15,7 @@ Kind = Literal["violated", "missing", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``code``: lower_snake, stable; ``where``: a JSON pointer, line, path or field; ``message``, ``fix``: sentences."""
+    """``code``: lower_snake, stable; ``where``: JSON pointer, line, path or field; ``message``, ``fix``: sentences."""
 
     code: str
     where: str

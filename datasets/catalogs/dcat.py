@@ -54,7 +54,7 @@ def _dataset(facts: CatalogFacts, iri: str, data: list[ArtifactFact]) -> Node:
         *(distribution_ref(facts, item.key) for item in data),
         *(f"prov://{run}" for run in producers),
     ]
-    return {
+    return _notices(facts, iri) | {
         "@id": iri,
         "@type": ["dcat:Dataset", "prov:Entity"],
         "dct:identifier": typed(f"{facts.dataset_slug}@{facts.dataset_version_id}", "string"),
@@ -84,8 +84,24 @@ def _dataset(facts: CatalogFacts, iri: str, data: list[ArtifactFact]) -> Node:
     }
 
 
+def _notices(facts: CatalogFacts, iri: str) -> Node:
+    """The owed notices: for KFM's readers word for word, for every DCAT reader as the terms of access."""
+    if not facts.notices:
+        return {}
+    return {
+        "kfm:notice": [typed(notice, "string") for notice in facts.notices],
+        "dct:accessRights": reference(f"{iri}#access-rights"),
+    }
+
+
 def _people(facts: CatalogFacts, iri: str) -> list[Node]:
+    access: Node = {
+        "@id": f"{iri}#access-rights",
+        "@type": "dct:RightsStatement",
+        "rdfs:label": [text(notice) for notice in facts.notices],
+    }
     return [
+        *([access] if facts.notices else []),
         {"@id": f"{iri}#publisher", "@type": "foaf:Agent", "foaf:name": text(facts.publisher)},
         {"@id": f"{iri}#rights-holder", "@type": "foaf:Agent", "foaf:name": text(facts.rights_holder)},
         {

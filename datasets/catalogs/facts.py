@@ -206,6 +206,12 @@ class CatalogFacts:
         return (float(math.floor(west)), float(math.floor(south)), float(math.ceil(east)), float(math.ceil(north)))
 
     @property
+    def notices(self) -> tuple[str, ...]:
+        """The texts that ``show_notice`` obligations ask to be shown, in their order, each once."""
+        owed = (item.get("message") for item in self.obligations if item.get("type") == "show_notice")
+        return tuple(dict.fromkeys(str(message) for message in owed))
+
+    @property
     def carries_bytes(self) -> bool:
         """False under the ``metadata_only`` obligation: distributions then have no download URL."""
         return all(obligation.get("type") != "metadata_only" for obligation in self.obligations)

@@ -16,8 +16,9 @@ import pyshacl
 import rdflib
 from rdflib.namespace import SH
 
+from audit.canonical import StrictJsonError, parse_strict
 from audit.findings import Finding
-from datasets.catalogs.namespaces import DCAT, RDF
+from datasets.catalogs.namespaces import DCAT, KFM, RDF
 from datasets.catalogs.rdf_reading import Triples, read_rdf
 
 SHAPES: Final = Path(__file__).parent / "shapes" / "kfm_dcat.ttl"
@@ -45,7 +46,7 @@ def validate_dcat(
         findings.append(Finding("dcat_empty", "", "The document states nothing in RDF.", _REBUILD, "missing"))
     files = [*([SHAPES] if profile == "kfm" else []), *shapes]
     if profile == "kfm":
-        findings += _one_dataset(reading.triples)
+        findings += [*_one_dataset(reading.triples), *_notices(reading.triples)]
     if files and reading.triples:
         findings += _shape_findings(reading.triples, files)
     return findings
@@ -60,6 +61,24 @@ def _one_dataset(triples: Triples) -> Iterator[Finding]:
     if len(datasets) != 1:
         message = f"KFM's record describes exactly one dcat:Dataset; this one has {len(datasets)}."
         yield Finding("dataset_count", "", message, _REBUILD, "violated" if datasets else "missing")
+
+
+def _notices(triples: Triples) -> Iterator[Finding]:
+    """Each ``show_notice`` among the obligations is shown, word for word, in ``kfm:notice`` of the same subject."""
+    stated = [(str(t.subject), t.predicate.value, t.object.value) for t in triples if isinstance(t.object, ox.Literal)]
+    shown = {(subject, value) for subject, predicate, value in stated if predicate == KFM + "notice"}
+    for subject, predicate, value in stated:
+        if predicate != KFM + "obligation":
+            continue
+        try:
+            owed = parse_strict(value)
+        except StrictJsonError:
+            message = "An obligation is not JSON, so what it asks for can't be checked."
+            yield Finding("obligation_unreadable", f"{subject} kfm:obligation", message, _REBUILD)
+            continue
+        if isinstance(owed, dict) and owed.get("type") == "show_notice" and (subject, owed.get("message")) not in shown:
+            message = "A notice that policy asks for is not shown in kfm:notice."
+            yield Finding("notice_missing", f"{subject} kfm:notice", message, _REBUILD, "missing")
 
 
 def graph_of(triples: Iterable[ox.Triple]) -> rdflib.Graph:

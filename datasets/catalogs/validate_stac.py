@@ -113,8 +113,19 @@ def _documents_linked(document: Mapping[str, Any]) -> set[str]:
     return {str(link["kfm:document"]) for link in found if link.get("kfm:document") and link.get("href")}
 
 
+def _notices(holder: Mapping[str, Any], where: str) -> Iterator[Finding]:
+    """Each ``show_notice`` among the obligations is shown, word for word, in ``kfm:notice``."""
+    obligations, shown = holder.get("kfm:obligations"), holder.get("kfm:notice")
+    texts = shown if isinstance(shown, list) else [shown]
+    for item in obligations if isinstance(obligations, list) else []:
+        owed = isinstance(item, dict) and item.get("type") == "show_notice"
+        if owed and item.get("message") not in texts:
+            yield _missing("notice_missing", f"{where}/kfm:notice", "A notice that policy asks for is not shown.")
+
+
 def _kfm_collection(document: Mapping[str, Any], where: str) -> Iterator[Finding]:
     yield from _required(document, where, ("title", "version", *_REQUIRED))
+    yield from _notices(document, where)
     if "dcat" not in _documents_linked(document):
         yield _missing("dcat_link_missing", f"{where}/links", "The collection has no link to its DCAT record.")
 
@@ -123,6 +134,7 @@ def _kfm_item(document: Mapping[str, Any], where: str) -> Iterator[Finding]:
     properties = document.get("properties")
     fields: Mapping[str, Any] = properties if isinstance(properties, dict) else {}
     yield from _required(fields, f"{where}/properties", _REQUIRED)
+    yield from _notices(fields, f"{where}/properties")
     linked = _documents_linked(document)
     if "dcat" not in linked:
         yield _missing("dcat_link_missing", f"{where}/links", "The item has no link to its DCAT record.")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -140,7 +140,27 @@ def _kept_columns(schema: pa.Schema, plan: _Plan, geo: dict[str, Any], primary: 
         raise ObligationNotApplicable("The geometry column can't be removed; use metadata_only.")
     for field in (schema.field(name) for name in names if name != primary):
         _refuse_side_channel(field, plan)
+    _refuse_unknown_fields(schema, plan)
     return names
+
+
+def _refuse_unknown_fields(schema: pa.Schema, plan: _Plan) -> None:
+    """A field to remove that isn't there may be there under another name: no one can say that it was removed."""
+    paths = {path.casefold() for field in schema for path in _paths(field, "")}
+    there = paths | {path.rpartition(".")[2] for path in paths}
+    absent = sorted(plan.removed - there)
+    if absent:
+        names = ", ".join(absent)
+        raise ObligationNotApplicable(f"remove_attributes names {names}, which the normalized data don't have.")
+
+
+def _paths(field: pa.Field, prefix: str) -> Iterator[str]:
+    """The dotted paths of a field and of the fields of its structs."""
+    path = f"{prefix}{field.name}"
+    yield path
+    if pa.types.is_struct(field.type):
+        for inner in field.type:
+            yield from _paths(inner, f"{path}.")
 
 
 def _refuse_side_channel(field: pa.Field, plan: _Plan) -> None:
@@ -166,7 +186,7 @@ def _count_cells(parquet: pq.ParquetFile, primary: str, plan: _Plan) -> tuple[se
     return kept, len(counts) - len(kept)
 
 
-def _write(  # noqa: PLR0913, PLR0917 - one pass needs all that the plan found
+def _write(  # noqa: PLR0913 - one pass needs all that the plan found
     parquet: pq.ParquetFile,
     partial: Path,
     names: list[str],
@@ -209,7 +229,7 @@ def _transform(
             keep = None if kept_cells is None else pa.array([cell in kept_cells for cell in cells], pa.bool_())
         elif name != primary:
             column = without_fields(column, name, plan.removed)
-            column = coarsen_time(column, plan.resolution) if plan.resolution else column
+            column = coarsen_time(column, plan.resolution, name) if plan.resolution else column
         columns[name] = column
     table = pa.table(columns)
     table = table if keep is None else table.filter(keep)

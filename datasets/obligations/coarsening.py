@@ -19,7 +19,34 @@ GRID_CRS = "EPSG:5070"
 #: EPSG:5070's own geographic base. WGS 84 is taken as NAD 83 with a null shift (EPSG:1188), so there is one grid.
 _GRID_BASE = "EPSG:4269"
 _WIDTH = {"day": 10, "month": 7, "year": 4}
-_ISO_START = re.compile(r"\d{4}-\d{2}(-\d{2}([T ].*)?)?")
+_ISO_START = re.compile(r"\d{4}(-\d{2}(-\d{2}([T ].*)?)?)?")
+#: Words in a column's name that say it holds a time. ``year`` alone is never finer than any resolution.
+_TIME_WORDS = frozenset(
+    [
+        "date",
+        "datetime",
+        "time",
+        "timestamp",
+        "day",
+        "month",
+        "yearmonth",
+        "hour",
+        "minute",
+        "second",
+        "week",
+        "doy",
+        "epoch",
+    ]
+)
+#: Whole texts that are dates in another notation than ISO 8601's extended one, whatever the column is called.
+_OTHER_DATE = re.compile(
+    r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(T?\d{4,6}Z?)?"
+    r"|\d{1,2}(?P<first>[-/. ])(\d{1,2}|[a-z]{3,9})(?P=first)(\d{4}|\d{2})([ T].*)?"
+    r"|\d{4}(?P<second>[/. ])\d{1,2}(?P=second)\d{1,2}([ T].*)?"
+    r"|\d{4}-(W\d{2}(-\d)?|\d{3})"
+    r"|([a-z]{3,9},? )?(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* \d{1,2},? \d{4}.*",
+    re.IGNORECASE,
+)
 
 
 class ObligationNotApplicable(Exception):  # noqa: N818 - the sentence is the point
@@ -59,19 +86,45 @@ def cell_centres(cells: list[tuple[int, int] | None], cell_size: float) -> tuple
     return pa.array(wkb, type=pa.binary()), np.stack([lon, lat], axis=1)
 
 
-def coarsen_time(column: pa.Array, resolution: str) -> pa.Array:
-    """Times at the start of their day, month or year (UTC); ISO 8601 texts cut to that length; else unchanged."""
+def coarsen_time(column: pa.Array, resolution: str, name: str) -> pa.Array:
+    """Times at the start of their day, month or year (UTC); ISO 8601 texts cut to that length; else unchanged.
+
+    Raises :class:`ObligationNotApplicable` where a time would pass unnoticed: a text in another notation, anything but
+    ISO 8601 in a column whose name says it holds times, or a number in such a column.
+    """
     kind = column.type
     if pa.types.is_timestamp(kind):
         utc = column.cast(pa.timestamp(kind.unit, "UTC")) if kind.tz else column
         return pc.floor_temporal(utc, unit=resolution)
     if pa.types.is_date(kind):
         return pc.floor_temporal(column.cast(pa.timestamp("ms")), unit=resolution).cast(kind)
+    named = says_time(name)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        width = _WIDTH[resolution]
-        cut = [t[:width] if t is not None and _ISO_START.fullmatch(t.strip()) else t for t in column.to_pylist()]
-        return pa.array(cut, type=kind)
+        return pa.array([_cut(text, resolution, name, named=named) for text in column.to_pylist()], type=kind)
+    if named and not pa.types.is_boolean(kind) and not pa.types.is_null(kind):
+        raise ObligationNotApplicable(
+            f"Column {name} seems to hold times as {kind}: write them as ISO 8601 or remove it."
+        )
     return column
+
+
+def says_time(name: str) -> bool:
+    """True when a word of the column's name says that it holds a time."""
+    spelled = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).casefold()
+    return not _TIME_WORDS.isdisjoint(re.split(r"[^a-z]+", spelled))
+
+
+def _cut(text: str | None, resolution: str, name: str, *, named: bool) -> str | None:
+    stripped = "" if text is None else text.strip()
+    if not stripped:
+        return text
+    if _ISO_START.fullmatch(stripped):
+        return stripped[: _WIDTH[resolution]]
+    if named or _OTHER_DATE.fullmatch(stripped):
+        raise ObligationNotApplicable(
+            f"Column {name} holds a time that is not ISO 8601: rewrite it or remove the column."
+        )
+    return text
 
 
 def without_fields(column: pa.Array, path: str, removed: frozenset[str]) -> pa.Array:

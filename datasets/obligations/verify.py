@@ -27,6 +27,19 @@ from datasets.policy.obligations import Obligation
 TOLERANCE_M = 0.05
 _LENGTH = {"day": 10, "month": 7, "year": 4}
 _DATE_LIKE = re.compile(r"\d{4}(-\d{2}(-\d{2}([T ].*)?)?)?")
+#: What a date looks like when it isn't written as ISO 8601 has it: three groups, or eight digits that make a day.
+_OTHER_DATES = (
+    re.compile(r"[12]\d{3}[01]\d[0-3]\d([T ]?\d.*)?"),
+    re.compile(r"\d{1,2}\s*[-/.\s]\s*(\d{1,2}|[a-z]{3,9})\s*[-/.\s,]\s*\d{2,4}([\sT].*)?", re.IGNORECASE),
+    re.compile(r"\d{4}\s*[/.\s]\s*\d{1,2}\s*[/.\s]\s*\d{1,2}([\sT].*)?"),
+    re.compile(r"\d{4}-(W\d{2}(-\d)?|\d{3})", re.IGNORECASE),
+    re.compile(
+        r"([a-z]+\W+)?(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\W+\d{1,2}\W+\d{4}(\W.*)?", re.IGNORECASE
+    ),
+)
+_TIME_NAME = re.compile(
+    r"(.*_)?(date|date_?time|time|time_?stamp|day|month|year_?month|hour|minute|second|epoch)(_.*)?"
+)
 _COORDINATE_NAME = re.compile(
     r"^(.*_)?(bbox|lat|lon|lng|latitude|longitude|decimal_?latitude|decimal_?longitude|easting|northing|geohash|wkt"
     r"|geojson|coordinates?|x|y)(_.*)?$",
@@ -49,7 +62,15 @@ def _verify_one(  # noqa: PLR0911 - one return per kind
 ) -> list[Finding]:
     kind = str(item.kind)
     if kind == "metadata_only":
-        return [] if path is None else [_found("bytes_published", "Bytes go out although only metadata may.")]
+        return (
+            []
+            if path is None
+            else [
+                _found(
+                    "bytes_published", "The obligation metadata_only lets no bytes out, and this version carries bytes."
+                )
+            ]
+        )
     if kind == "show_notice":
         return _notice(str(item.value), documents)
     if kind == "require_attribution":
@@ -154,6 +175,7 @@ def _removed(path: Path, item: Obligation) -> list[Finding]:
 def _time(path: Path, item: Obligation) -> list[Finding]:
     resolution = str(item.value)
     counts: Counter[str] = Counter()
+    unread: Counter[str] = Counter()
     with pq.ParquetFile(path) as parquet:
         for batch in parquet.iter_batches(8192):
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
@@ -164,7 +186,19 @@ def _time(path: Path, item: Obligation) -> list[Finding]:
                     counts[name] += sum(t is not None and _finer(t, resolution) for t in texts)
                 elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
                     counts[name] += sum(t is not None and _longer(t, resolution) for t in column.to_pylist())
-    return [
+                    unread[name] += sum(t is not None and _unread(t, name) for t in column.to_pylist())
+                elif _TIME_NAME.fullmatch(name.casefold()) and not pa.types.is_boolean(column.type):
+                    unread[name] += len(column) - column.null_count
+    return _time_findings(counts, unread, resolution)
+
+
+def _time_findings(counts: Mapping[str, int], unread: Mapping[str, int], resolution: str) -> list[Finding]:
+    unreadable = [
+        _found("time_unreadable", f"{count} values of {name} may be times, not written as ISO 8601.", name)
+        for name, count in unread.items()
+        if count
+    ]
+    return unreadable + [
         _found("time_too_fine", f"{count} values of {name} are finer than a {resolution}.", name)
         for name, count in counts.items()
         if count
@@ -179,6 +213,14 @@ def _finer(text: str, resolution: str) -> bool:
 def _longer(text: str, resolution: str) -> bool:
     stripped = text.strip()
     return bool(_DATE_LIKE.fullmatch(stripped)) and len(stripped) > _LENGTH[resolution]
+
+
+def _unread(text: str, name: str) -> bool:
+    """A value that may be a time and isn't ISO 8601: by its shape, or because its column is called after times."""
+    stripped = text.strip()
+    if not stripped or _DATE_LIKE.fullmatch(stripped):
+        return False
+    return bool(_TIME_NAME.fullmatch(name.casefold())) or any(shape.fullmatch(stripped) for shape in _OTHER_DATES)
 
 
 def _counts(path: Path, item: Obligation) -> list[Finding]:
@@ -196,26 +238,41 @@ _BYTE_CHECKS: dict[str, _Check] = {
 }
 
 
-def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Every (key, text) of a JSON value; items of a list keep the list's key."""
+def _strings(value: Any, access: set[str], key: str = "") -> Iterator[tuple[str, str]]:
+    """Every (key, text) of a JSON value; items of a list keep the list's key. ``access``: ids of terms of access."""
     if isinstance(value, str):
         yield key, value
     elif isinstance(value, list):
         for item in value:
-            yield from _strings(item, key)
+            yield from _strings(item, access, key)
     elif isinstance(value, dict):
-        key = "rights" if value.get("@type") == "dct:RightsStatement" else key
+        if value.get("@type") == "dct:RightsStatement":
+            key = "access_rights" if value.get("@id") in access else "rights"
         for name, item in value.items():
             inner = name if name not in {"@value", "rdfs:label"} else key
-            yield from _strings(item, inner)
+            yield from _strings(item, access, inner)
+
+
+def _access_rights(value: Any) -> set[str]:
+    """The ids that ``dct:accessRights`` points at, anywhere in a JSON-LD document."""
+    if isinstance(value, list):
+        return {found for item in value for found in _access_rights(item)}
+    if not isinstance(value, dict):
+        return set()
+    pointed = value.get("dct:accessRights")
+    nodes = pointed if isinstance(pointed, list) else [pointed]
+    own = {str(node["@id"]) for node in nodes if isinstance(node, dict) and "@id" in node}
+    return own | {found for item in value.values() for found in _access_rights(item)}
 
 
 def _catalog_strings(documents: Mapping[str, bytes]) -> dict[str, list[tuple[str, str]]]:
-    return {
-        name: list(_strings(json.loads(content)))
-        for name, content in documents.items()
-        if name.endswith(("dcat.jsonld", "collection.json"))
-    }
+    """The texts of the documents that readers are served: the DCAT record, the STAC collection and its items."""
+    found = {}
+    for name, content in documents.items():
+        if name.endswith(("dcat.jsonld", "collection.json")) or "stac/items/" in name:
+            document = json.loads(content)
+            found[name] = list(_strings(document, _access_rights(document)))
+    return found
 
 
 def _in_catalogs(
@@ -231,7 +288,14 @@ def _in_catalogs(
 
 
 def _notice(message: str, documents: Mapping[str, bytes]) -> list[Finding]:
-    return _in_catalogs(documents, lambda _, text: message in text, "notice_absent", "The owed notice is not there.")
+    """Shown where readers look; the list of obligations names the message too, but that is what is owed."""
+    keys = {"kfm:notice", "notice", "access_rights", "description", "dct:description"}
+    return _in_catalogs(
+        documents,
+        lambda key, text: key in keys and message in text,
+        "notice_absent",
+        "The owed notice is not there.",
+    )
 
 
 def _attribution(documents: Mapping[str, bytes]) -> list[Finding]:

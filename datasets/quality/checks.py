@@ -99,10 +99,10 @@ def _evaluate(check: Any, subject: Subject) -> CheckResult:
     try:
         _check_declaration(check, operator, severity, usable=usable)
         if measurement is None:
-            raise NotMeasurable("No check of this name is known.")  # noqa: TRY301 - one exit
+            raise NotMeasurable("No check of this name is known.")
         nested = check.get("parameters", {})
         if not isinstance(nested, Mapping):
-            raise NotMeasurable("The check's parameters are not an object.")  # noqa: TRY301 - one exit
+            raise NotMeasurable("The check's parameters are not an object.")
         measure = measurement(subject, {**nested, **{k: v for k, v in check.items() if k != "parameters"}})
     except NotMeasurable as reason:
         shown = threshold if usable else None

@@ -7,7 +7,8 @@ and spec give the same report. Keeps clauses E1 and E2.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Verdict = Literal["pass", "fail", "error", "warn"]
@@ -77,6 +78,18 @@ class QualityReport:
             return "The spec declares no checks, so nothing can be said of the quality of these bytes."
         unmet = sum(check.verdict in {"fail", "error"} for check in self.checks)
         return f"{len(self.checks) - unmet} of {len(self.checks)} declared checks are met."
+
+    def beside(self, columns: AbstractSet[str]) -> QualityReport:
+        """The report as it may go out beside transformed data that have only *columns*.
+
+        The checks were made on the exact bytes. Which rows failed would say something of single records that an
+        obligation hides, and so would the profile of a column that was removed; verdicts and totals stay (clause C2).
+        """
+        return replace(
+            self,
+            checks=tuple(replace(check, sample_rows=()) for check in self.checks),
+            columns=tuple(column for column in self.columns if column["name"] in columns),
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The report as ``qa_report.schema.json`` has it."""

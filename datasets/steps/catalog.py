@@ -1,7 +1,7 @@
 """The catalog run: builds DCAT, STAC and PROV from recorded facts and verifies the obligations on what goes out.
 
-Built twice, the documents are the same bytes. Judging them is gate D's. Keeps clauses D1 to D3 by construction and C2 by
-verifying the released bytes and the words the catalogs carry.
+Built twice, the documents are the same bytes. Judging them is gate D's. Keeps clauses D1 to D3 by construction and C2
+by verifying the released bytes and the words the catalogs carry.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The ingest run: makes a dataset version from an acquisition. Keeps clauses A1 (derived id) and B2 (terms beside bytes)."""
+"""The ingest run: makes a dataset version from an acquisition. Keeps clauses A1 (derived id) and B2 (terms kept)."""
 
 from __future__ import annotations
 

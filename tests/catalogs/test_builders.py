@@ -137,3 +137,18 @@ def test_a_slice_ends_with_its_last_second(slice_, last):
 def test_incomplete_facts_are_refused_with_a_sentence(spoiled):
     with pytest.raises(IncompleteFactsError, match=r"\w+ .*\.$"):
         facts(**spoiled)
+
+
+def test_d1_an_owed_notice_is_shown_word_for_word_or_found_missing():
+    owed = ({"type": "show_notice", "message": 'Say "please" & wait'}, {"type": "show_notice", "message": "Ask first"})
+    built = facts(obligations=owed)
+    collection, item, dcat = build_stac_collection(built), build_stac_item(built), build_dcat(built)
+    assert validate_stac(collection, profile="kfm") == validate_stac(item, profile="kfm") == []
+    assert validate_dcat(dcat, profile="kfm") == validate_dcat(build_dcat_turtle(built), profile="kfm") == []
+    for raw in (collection, item):
+        spoiled = raw.replace(b'"Ask first"\n', b'"Ask later"\n')
+        assert spoiled != raw
+        assert [found.code for found in validate_stac(spoiled, profile="kfm")] == ["notice_missing"]
+    spoiled = dcat.replace(b'"@value": "Ask first"', b'"@value": "Ask later"')
+    assert [found.code for found in validate_dcat(spoiled, profile="kfm")] == ["notice_missing"]
+    assert b"kfm:notice" not in build_dcat(facts())

@@ -30,7 +30,9 @@ class Command(BaseCommand):
         parser.add_argument("kind", choices=sorted(VALIDATORS), metavar="KIND", help=", ".join(sorted(VALIDATORS)))
         parser.add_argument("paths", nargs="+", metavar="PATH", help="files; a directory is not searched")
         parser.add_argument(
-            "--profile", choices=["core", "kfm"], default="kfm", help="the standard alone, or KFM's too"
+            "--profile",
+            choices=["core", "kfm"],
+            help="the standard alone, or KFM's too (default: core for kind json, kfm for every other)",
         )
         parser.add_argument(
             "--shapes", action="append", default=[], metavar="FILE", help="further SHACL shapes in Turtle (kind dcat)"
