@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
+import pyproj  # noqa: F401 - loaded before regopy: the other way round their C++ runtimes clash and the process aborts
 import regopy
 
 from audit.digests import digest_bytes, digest_json
