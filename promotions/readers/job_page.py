@@ -9,11 +9,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from datasets.enforcement import visible_versions
 from datasets.people import Person, names_of
+from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from promotions.models import Job, JobLine, JobState
 from promotions.pipeline import STEPS
+from promotions.readers.version_page import may
 
 WATCHERS = frozenset({Role.OPERATOR, Role.REVIEWER, Role.STEWARD, Role.COUNCIL, Role.AUDITOR})
 LOG_LINES = 200
@@ -53,16 +54,21 @@ DEFAULT_STEPS = (
 )
 
 
-def find_job(person: Person, job_pk: int) -> Job | None:
+_JOBS = Job.objects.select_related(
+    "acquisition__dataset", "acquisition__source", "version__dataset", "version__standing", "version__policy_label"
+)
+
+
+def find_job(person: Person, job_pk: int, at: datetime) -> Job | None:
     """The job, when it exists and *person* may see it; ``None`` otherwise, whichever of the two it was."""
-    job = Job.objects.select_related("acquisition__dataset", "acquisition__source", "version").filter(pk=job_pk).first()
+    job = _JOBS.filter(pk=job_pk).first()
     if job is None or person.is_public:
         return None
     if job.requested_by == person.principal:
         return job
     if not WATCHERS & person.roles_on(job.acquisition.dataset_id):
         return None
-    if job.version_id is not None and not visible_versions(person).filter(pk=job.version_id).exists():
+    if job.version is not None and not may(person, job.version, Action.DISCOVER, at):
         return None
     return job
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from datasets import decisions
 from datasets.enforcement import find_version, visible_versions
 from datasets.models import DatasetVersion, VersionArtifact
 from datasets.people import Person, names_of
@@ -81,7 +83,15 @@ class Opened:
         return self.download and (file.part in OPEN_PARTS or self.inside)
 
 
-def open_version(person: Person, slug: str, version_id: str) -> Opened | None:
+def may(person: Person, version: DatasetVersion, action: Action, at: datetime) -> bool:
+    """Whether the policies let *person* read *version* by *action*; asked about this one version, and not kept."""
+    resource = decisions.resource_of(
+        version, person=person, standing=version.standing.state, has_bytes=True, reading=True
+    )
+    return decisions.ask(decisions.request_for(person, action, resource, dataset_pk=version.dataset_id), at=at).allowed
+
+
+def open_version(person: Person, slug: str, version_id: str, at: datetime) -> Opened | None:
     """The version, when *person* may read its record or at least its QA report."""
     version = find_version(person, slug, version_id, Action.READ)
     read = version is not None
@@ -90,15 +100,12 @@ def open_version(person: Person, slug: str, version_id: str) -> Opened | None:
         return None
     roles = person.roles_on(version.dataset_id)
 
-    def may(action: Action) -> bool:
-        return visible_versions(person, action).filter(pk=version.pk).exists()
-
     return Opened(
         version=version,
         person=person,
         read=read,
-        read_qa=may(Action.READ_QA),
-        download=may(Action.DOWNLOAD),
+        read_qa=may(person, version, Action.READ_QA, at),
+        download=may(person, version, Action.DOWNLOAD, at),
         works=bool(roles),
         inside=bool(INSIDERS & roles) or (bool(roles) and version.created_by == person.principal),
     )

@@ -51,7 +51,7 @@ def download(request: HttpRequest, slug: str, version_id: str, file_path: str) -
 
 def _opened_or_404(request: HttpRequest, slug: str, version_id: str) -> Opened:
     person: Person = request.person  # type: ignore[attr-defined]  # PersonMiddleware puts it there
-    opened = open_version(person, slug, version_id)
+    opened = open_version(person, slug, version_id, timezone.now())
     if opened is None or not opened.download:
         raise Http404
     return opened

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from datasets.people import Person
@@ -35,7 +36,7 @@ READERS: dict[str, reader.Tab] = {
 def version_page(request: HttpRequest, slug: str, version_id: str) -> HttpResponse:
     """One version; ``tab`` comes from the address. A tab that is not open to the reader is not there."""
     person: Person = request.person  # type: ignore[attr-defined]  # PersonMiddleware puts it there
-    opened = reader.open_version(person, slug, version_id)
+    opened = reader.open_version(person, slug, version_id, timezone.now())
     if opened is None:
         return _tombstone(request, person, slug, version_id)
     open_tabs = opened.tabs()

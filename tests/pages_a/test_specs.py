@@ -176,7 +176,7 @@ def test_the_list_shows_each_reader_their_own(world, as_, django_assert_max_num_
     address = reverse("datasets:list")
     assert world.dataset.slug not in as_("").get(address).content.decode()
     assert world.dataset.slug not in as_("superuser").get(address).content.decode()
-    assert world.dataset.slug in as_("contributor2").get(address).content.decode()
+    assert world.dataset.slug in as_("contributor").get(address).content.decode()
     version = world.version_in(State.PUBLISHED)
     public, steward = as_(""), as_("steward")
     with django_assert_max_num_queries(8):
