@@ -58,6 +58,25 @@ CLAUSES: dict[str, str] = {
 }
 
 
+#: What mends a clause where the validator's finding says nothing closer.
+MENDS: dict[str, str] = {
+    "A1": "Ingest again; ids are derived from slice, spec and source, never typed.",
+    "A2": "Record the spec again and ingest under it.",
+    "B1": "Find out the upstream's licence, and ingest again with it.",
+    "B2": "Ingest again with the upstream's terms.",
+    "C1": "Run the checks again under the present label and policy.",
+    "C2": "Run the checks again; the obligations are applied and verified anew.",
+    "D1": "Run the catalog step again.",
+    "D2": "Run the catalog step again.",
+    "D3": "Run the catalog step again.",
+    "E1": "Run the checks again.",
+    "E2": "Mend the source and ingest it again.",
+    "F1": "Run the step again that left this receipt.",
+    "F2": "Have an auditor verify the ledger.",
+    "G1": "Run the catalog step again; the manifest is built from what it files.",
+}
+
+
 class ClauseState(StrEnum):
     """How a clause or a gate stands. ``error`` (could not check) is never shown as violated, nor as fine."""
 
@@ -134,8 +153,8 @@ def clauses_of(letter: str) -> tuple[str, ...]:
 
 
 def under(clause: str, findings: list[Finding]) -> list[ClauseFinding]:
-    """Files a validator's findings under *clause*."""
-    return [ClauseFinding(clause, f.code, f.where, f.message, f.fix, f.kind) for f in findings]
+    """Files a validator's findings under *clause*; one that names no fix gets the clause's own."""
+    return [ClauseFinding(clause, f.code, f.where, f.message, f.fix or MENDS[clause], f.kind) for f in findings]
 
 
 def evaluate(letter: str, evidence: object | None) -> GateResult:

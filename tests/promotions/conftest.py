@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.db import transaction
 
-from datasets.models import DatasetVersion
+from datasets.models import DatasetVersion, PolicyLabel
 from promotions.models import Standing
 from promotions.states import State
 from tests.promotions import point_at
@@ -74,3 +76,10 @@ def signed(here: Built) -> DatasetVersion:
 @pytest.fixture
 def standing(version: DatasetVersion) -> Standing:
     return Standing.objects.get(version=version)
+
+
+@pytest.fixture
+def committed(transactional_db: None) -> None:
+    """Real transactions; the labels that a migration made are there again after an earlier test's flush."""
+    if not PolicyLabel.objects.exists():
+        importlib.import_module("datasets.migrations.0003_built_in_labels").seed(apps, None)
