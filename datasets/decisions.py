@@ -7,6 +7,7 @@ that it can be replayed. Label facts come from the rows admins manage; the engin
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -17,18 +18,26 @@ from datasets.models import DatasetVersion, PolicyDecision, PolicyLabel
 from datasets.people import Person
 from datasets.policy import engine
 from datasets.policy.labels import LabelFacts
-from datasets.policy.obligations import parse_obligations
+from datasets.policy.obligations import ObligationError, parse_obligations
 from datasets.policy.requests import Action, PolicyRequest, ResourceFacts
 from datasets.policy.roles import READ_RESTRICTED, Role
 from datasets.receipts import instant
+
+logger = logging.getLogger(__name__)
 
 #: A version without a label is read as if it carried this one: by those who triage, and its proposer.
 UNLABELLED = "quarantine"
 
 
 def label_facts() -> dict[str, LabelFacts]:
-    """Every label as the engine needs it, in one query. A label whose row can't be read is left out: unknown, so denied."""
-    return {row.name: facts_of(row) for row in PolicyLabel.objects.all()}
+    """Every label as the engine needs it, in one query. One whose row can't be read is left out: unknown, so denied."""
+    labels: dict[str, LabelFacts] = {}
+    for row in PolicyLabel.objects.all():
+        try:
+            labels[row.name] = facts_of(row)
+        except ObligationError:
+            logger.exception("The label %s can't be read; whatever carries it is denied.", row.name)
+    return labels
 
 
 def facts_of(row: PolicyLabel) -> LabelFacts:
@@ -49,7 +58,7 @@ def facts_of(row: PolicyLabel) -> LabelFacts:
     )
 
 
-def resource_of(
+def resource_of(  # noqa: PLR0913 - the facts a decision rests on
     version: DatasetVersion,
     *,
     person: Person,
@@ -59,7 +68,7 @@ def resource_of(
     applied: Sequence[Mapping[str, Any]] = (),
     reading: bool = False,
 ) -> ResourceFacts:
-    """The facts about *version* that a decision for *person* rests on. ``reading``: an absent label reads as UNLABELLED."""
+    """The facts about *version* that a decision for *person* rests on. ``reading``: no label reads as UNLABELLED."""
     grants = person.grants.get(version.dataset_id, frozenset())
     return ResourceFacts(
         dataset_slug=version.dataset.slug,
@@ -74,7 +83,9 @@ def resource_of(
     )
 
 
-def request_for(person: Person, action: Action, resource: ResourceFacts, *, dataset_pk: int | None, role: Role | None = None) -> PolicyRequest:
+def request_for(
+    person: Person, action: Action, resource: ResourceFacts, *, dataset_pk: int | None, role: Role | None = None
+) -> PolicyRequest:
     """A request by *person*, in *role* or, for reading, in all the roles held."""
     roles = frozenset(r.value for r in person.roles_on(dataset_pk)) or frozenset({Role.PUBLIC.value})
     return PolicyRequest(

@@ -1,4 +1,7 @@
-"""What the app refuses, and how it says so. ``code`` is stable; the message names the thing, the rule and the next step."""
+"""What the app refuses, and how it says so.
+
+``code`` is stable; the message names the thing, the rule and the next step.
+"""
 
 from __future__ import annotations
 

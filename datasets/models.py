@@ -54,7 +54,9 @@ class RoleAssignment(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["user", "role"], condition=models.Q(revoked_at__isnull=True), name="one_active_assignment_a_role"
+                fields=["user", "role"],
+                condition=models.Q(revoked_at__isnull=True),
+                name="one_active_assignment_a_role",
             )
         ]
 
@@ -88,7 +90,7 @@ class Dataset(models.Model):
 
 
 class DatasetSpec(models.Model):
-    """One recorded spec, as RFC 8785 canonical text, so that its hash can be recomputed from exactly what was stored."""
+    """One recorded spec, as RFC 8785 canonical text: its hash can be recomputed from exactly what was stored."""
 
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="specs")
     spec_hash = models.CharField(max_length=DIGEST_LENGTH)

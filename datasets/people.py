@@ -65,14 +65,17 @@ class Person:
 
 PUBLIC = Person("public", "Public")
 PIPELINE = Person("pipeline", "Pipeline", frozenset({Role.PIPELINE}))
+#: Names that stand for no account: an account of such a name is nobody, or it could pass for them in the records.
+RESERVED_PRINCIPALS = frozenset({PUBLIC.principal, PIPELINE.principal, "console"})
 
 
 def person_for(user: AbstractBaseUser | AnonymousUser) -> Person:
-    """The person behind a request's user, in two queries. Inactive and anonymous users are the public."""
-    if not isinstance(user, User) or not user.is_active:
+    """The person behind a request's user, in two queries. Inactive, anonymous and reserved users are the public."""
+    if not isinstance(user, User) or not user.is_active or user.username in RESERVED_PRINCIPALS:
         return PUBLIC
     roles = frozenset(
-        Role(r) for r in RoleAssignment.objects.filter(user=user, revoked_at__isnull=True).values_list("role", flat=True)
+        Role(r)
+        for r in RoleAssignment.objects.filter(user=user, revoked_at__isnull=True).values_list("role", flat=True)
     )
     grants: dict[int, set[str]] = {}
     rows = UserObjectPermission.objects.filter(
@@ -81,7 +84,9 @@ def person_for(user: AbstractBaseUser | AnonymousUser) -> Person:
     for key, codename in rows:
         if codename in GRANTS:
             grants.setdefault(int(key), set()).add(codename)
-    return Person(user.username, user.get_full_name() or user.username, roles, {k: frozenset(v) for k, v in grants.items()})
+    return Person(
+        user.username, user.get_full_name() or user.username, roles, {k: frozenset(v) for k, v in grants.items()}
+    )
 
 
 def person_named(principal: str) -> Person:
@@ -103,7 +108,9 @@ def appoint_first_admin(*, user: User, reason: str, at: datetime) -> RoleAssignm
     """Makes *user* the first admin. Only while the console has none: after that, admins assign roles."""
     if RoleAssignment.objects.filter(role=Role.ADMIN.value, revoked_at__isnull=True).exists():
         raise Refused("admin_exists", "The console has an admin already; roles are assigned in the console.")
-    return assign_role(user=user, role=Role.ADMIN, by=Person("console", "Console", frozenset({Role.ADMIN})), reason=reason, at=at)
+    return assign_role(
+        user=user, role=Role.ADMIN, by=Person("console", "Console", frozenset({Role.ADMIN})), reason=reason, at=at
+    )
 
 
 @transaction.atomic
@@ -129,7 +136,9 @@ def revoke_role(*, user: User, role: Role, by: Person, reason: str, at: datetime
     """Takes a role away; the assignment's row stays, with its end."""
     _check_admin(by, user, reason)
     changed = 0
-    for assignment in RoleAssignment.objects.select_for_update().filter(user=user, role=role.value, revoked_at__isnull=True):
+    for assignment in RoleAssignment.objects.select_for_update().filter(
+        user=user, role=role.value, revoked_at__isnull=True
+    ):
         assignment.revoked_at = at
         assignment.save(update_fields=["revoked_at"])
         changed += 1
@@ -140,21 +149,34 @@ def revoke_role(*, user: User, role: Role, by: Person, reason: str, at: datetime
 
 
 @transaction.atomic
-def give_grant(*, user: User, dataset: Dataset, grant: str, by: Person, reason: str, at: datetime) -> None:
+def give_grant(  # noqa: PLR0913 - who gives whom what, why, when
+    *, user: User, dataset: Dataset, grant: str, by: Person, reason: str, at: datetime
+) -> None:
     """Gives a per-dataset grant (django-guardian)."""
     _check_admin(by, user, reason)
     if grant not in GRANTS:
         raise Refused("grant_unknown", f"There is no grant {grant!r}. Use one of: {', '.join(sorted(GRANTS))}.")
+    if _holds(user, dataset, grant):
+        raise Refused("grant_held_already", f"{user.username} holds {grant} on {dataset.slug} already.")
     assign_perm(f"datasets.{grant}", user, dataset)
     _record(Event.GRANT_GIVEN, by, user, grant, reason, at, dataset)
 
 
 @transaction.atomic
-def take_grant(*, user: User, dataset: Dataset, grant: str, by: Person, reason: str, at: datetime) -> None:
+def take_grant(  # noqa: PLR0913 - who takes what from whom, why, when
+    *, user: User, dataset: Dataset, grant: str, by: Person, reason: str, at: datetime
+) -> None:
     """Takes a per-dataset grant away."""
     _check_admin(by, user, reason)
+    if not _holds(user, dataset, grant):
+        raise Refused("grant_not_held", f"{user.username} does not hold {grant} on {dataset.slug}.")
     remove_perm(f"datasets.{grant}", user, dataset)
     _record(Event.GRANT_REVOKED, by, user, grant, reason, at, dataset)
+
+
+def _holds(user: User, dataset: Dataset, grant: str) -> bool:
+    rows = UserObjectPermission.objects.filter(user=user, content_type__app_label="datasets", object_pk=str(dataset.pk))
+    return rows.filter(content_type__model="dataset", permission__codename=grant).exists()
 
 
 def _check_admin(by: Person, user: User, reason: str) -> None:
@@ -162,6 +184,8 @@ def _check_admin(by: Person, user: User, reason: str) -> None:
         raise Refused("not_an_admin", "Only an admin assigns roles and grants.")
     if by.principal == user.username:
         raise Refused("own_roles", "You can't change your own roles; ask another admin.")
+    if user.username in RESERVED_PRINCIPALS:
+        raise Refused("name_reserved", f"{user.username} is the console's own name for itself, not an account's.")
     if not reason.strip():
         raise Refused("reason_missing", "Say why: the reason is kept with the assignment.")
 
@@ -178,10 +202,21 @@ def _follow_ledger_group(user: User) -> None:
         user.groups.remove(group)
 
 
-def _record(event: Event, by: Person, user: User, what: str, reason: str, at: datetime, dataset: Dataset | None = None) -> None:  # noqa: PLR0913 - the entry's own fields
-    references: dict[str, Any] = {"principal": user.username, "granted": what, "reason_digest": str(digest_bytes(reason.encode()))}
+def _record(  # noqa: PLR0913 - the entry's own fields
+    event: Event, by: Person, user: User, what: str, reason: str, at: datetime, dataset: Dataset | None = None
+) -> None:
+    references: dict[str, Any] = {
+        "principal": user.username,
+        "granted": what,
+        "reason_digest": str(digest_bytes(reason.encode())),
+    }
     if dataset is not None:
         references["dataset"] = f"kfm://dataset/{dataset.slug}"
     ledger.append(
-        event=event, actor=by.principal, role=Role.ADMIN.value, subject=f"user/{user.username}", references=references, at=at
+        event=event,
+        actor=by.principal,
+        role=Role.ADMIN.value,
+        subject=f"user/{user.username}",
+        references=references,
+        at=at,
     )

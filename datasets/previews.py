@@ -18,7 +18,7 @@ BATCH_ROWS = 2_000
 
 
 def write_preview(parquet: Path, target: Path) -> None:
-    """Writes a simplified GeoJSON FeatureCollection of *parquet* to *target*; empty where there is no geometry column."""
+    """Writes a simplified GeoJSON FeatureCollection of *parquet* to *target*; empty where there is no geometry."""
     with pq.ParquetFile(parquet) as file:
         geo = json.loads((file.schema_arrow.metadata or {}).get(b"geo", b"{}"))
         column = geo.get("primary_column")

@@ -11,12 +11,14 @@ from django.db import IntegrityError, transaction
 from audit import ledger
 from audit.canonical import canonical_bytes
 from audit.events import Event
+from audit.findings import Finding
 from datasets import specs
 from datasets.errors import Refused
 from datasets.models import Dataset, DatasetSpec
 from datasets.people import Person
 from datasets.policy.roles import Role
 
+LONGEST_TITLE = 300
 REGISTERS = (Role.CONTRIBUTOR, Role.OPERATOR, Role.STEWARD)
 
 
@@ -25,7 +27,9 @@ def check_may_register(person: Person) -> Role:
     for role in REGISTERS:
         if role in person.roles:
             return role
-    raise Refused("may_not_register", "Only a contributor, operator or steward registers datasets. Ask an admin for a role.")
+    raise Refused(
+        "may_not_register", "Only a contributor, operator or steward registers datasets. Ask an admin for a role."
+    )
 
 
 def check_may_edit(person: Person, dataset: Dataset) -> Role:
@@ -47,11 +51,20 @@ def register_dataset(*, spec: Mapping[str, Any], by: Person, at: datetime) -> Da
     slug = spec["dataset_slug"]
     try:
         with transaction.atomic():
-            dataset = Dataset.objects.create(slug=slug, title=spec["title"], registered_by=by.principal, registered_at=at)
+            dataset = Dataset.objects.create(
+                slug=slug, title=spec["title"], registered_by=by.principal, registered_at=at
+            )
     except IntegrityError as error:
-        raise Refused("slug_taken", f"A dataset {slug} is registered already. Record a new spec for it, or choose another slug.") from error
+        raise Refused(
+            "slug_taken", f"A dataset {slug} is registered already. Record a new spec for it, or choose another slug."
+        ) from error
     ledger.append(
-        event=Event.DATASET_REGISTERED, actor=by.principal, role=role.value, subject=f"kfm://dataset/{slug}", references={}, at=at
+        event=Event.DATASET_REGISTERED,
+        actor=by.principal,
+        role=role.value,
+        subject=f"kfm://dataset/{slug}",
+        references={},
+        at=at,
     )
     _record_spec(dataset, spec, by, role, at)
     return dataset
@@ -63,13 +76,19 @@ def record_spec(*, dataset: Dataset, spec: Mapping[str, Any], by: Person, at: da
     role = check_may_edit(by, dataset)
     _check(spec)
     if spec["dataset_slug"] != dataset.slug:
-        raise Refused("spec_of_other_dataset", f"The spec names {spec['dataset_slug']}; this dataset is {dataset.slug}.")
+        raise Refused(
+            "spec_of_other_dataset", f"The spec names {spec['dataset_slug']}; this dataset is {dataset.slug}."
+        )
     locked = Dataset.objects.select_for_update().get(pk=dataset.pk)
     return _record_spec(locked, spec, by, role, at)
 
 
 def _check(spec: Mapping[str, Any]) -> None:
     findings = specs.check_spec(spec)
+    title = spec.get("title") if isinstance(spec, Mapping) else None
+    if isinstance(title, str) and (len(title) > LONGEST_TITLE or not title.isprintable()):
+        message = f"A title is one line of at most {LONGEST_TITLE} characters."
+        findings.append(Finding("title_unfit", "/title", message, "Shorten it; the description has room."))
     if findings:
         raise Refused("spec_faulty", f"The spec has {len(findings)} fault(s).", findings)
 

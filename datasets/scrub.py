@@ -1,4 +1,7 @@
-"""Writer: hashes everything the store should hold again, as streams, and records in the ledger what is gone or changed."""
+"""Writer: hashes all that the store should hold again, as streams, and records in the ledger what is gone or changed.
+
+Repairs nothing and deletes nothing: the damage shows in gates G and F, and an operator restores the bytes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The console's own store, from settings, and the rows that say what it holds. Writers put bytes here before their transaction."""
+"""The console's own store, from settings, and the rows that say what it holds.
+
+Writers put bytes here before their transaction: bytes that no row names serve no one.
+"""
 
 from __future__ import annotations
 

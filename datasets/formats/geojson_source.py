@@ -89,9 +89,9 @@ def _single(members: dict[str, Any], limits: Limits) -> Record | Reject:
 def _record(feature: Any, row: int, limits: Limits) -> Record | Reject:
     try:
         if not isinstance(feature, dict) or feature.get("type") != "Feature":
-            raise RecordProblem("not_a_feature", "The item is not an object of type Feature.")  # noqa: TRY301 - one exit
+            raise RecordProblem("not_a_feature", "The item is not an object of type Feature.")
         if "geometry" not in feature:
-            raise RecordProblem(  # noqa: TRY301 - one exit
+            raise RecordProblem(
                 "invalid_structure", "The feature has no geometry member; null is allowed, absence is not."
             )
         values = _properties(feature, limits)

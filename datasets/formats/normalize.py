@@ -209,7 +209,7 @@ def _converters(source_format: str, columns: Mapping[str, str]) -> list[Callable
     return [lambda value, kind=kind: convert(value, kind) for kind in columns.values()]  # type: ignore[misc]
 
 
-def _write(  # noqa: PLR0913, PLR0917 - one loop, and these are its parts
+def _write(  # noqa: PLR0913 - one loop, and these are its parts
     writer: GeoParquetWriter,
     records: Iterator[Record],
     selected: tuple[tuple[str, str], ...],

@@ -93,8 +93,7 @@ class ResourceFacts:
 
 @dataclass(frozen=True, slots=True)
 class PolicyRequest:
-    """``roles``: every role held, globally and on this dataset; ``role``: the one acted in, which must be
-    among them."""
+    """``roles``: every role held, globally and on this dataset; ``role``: the one acted in, which is one of them."""
 
     principal_ref: str
     roles: frozenset[str]

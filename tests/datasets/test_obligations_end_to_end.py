@@ -125,9 +125,10 @@ def test_c2_the_released_qa_report_says_nothing_of_single_records_or_removed_col
         ({"type": "remove_attributes", "fields": ["ovner"]}, wells(), "ovner"),
         ({"type": "generalize_time", "resolution": "year"}, wells(seen="17 May 2024"), "seen"),
         ({"type": "metadata_only"}, wells(), "metadata_only"),
+        ({"type": "blur"}, wells(), "blur"),
         ({"type": "suppress_small_counts", "k": 3}, wells(), "suppress_small_counts"),
     ],
-    ids=["no such field", "no ISO time", "metadata only", "counts without cells"],
+    ids=["no such field", "no ISO time", "metadata only", "unknown", "counts without cells"],
 )
 def test_c2_an_obligation_that_cant_be_met_quarantines_with_a_sentence(obligation, content, word):
     world, version = run(a_spec(obligation, label="public"), content)
