@@ -1,4 +1,4 @@
-"""Datasets in Django's admin: to look at only. Every change goes through a writer, which asks the rules and the ledger.
+"""Datasets in Django's admin: to look at only. Every change goes through a writer, which asks the rules.
 
 PolicyLabel and RoleAssignment are read-only here too: admins assign roles by ``datasets.people``. Rows are shown only to
 people with the admin or auditor role: being a superuser opens nothing (design §6).

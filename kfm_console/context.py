@@ -26,7 +26,7 @@ def console(request: HttpRequest) -> dict[str, Any]:
     return {
         "viewer_roles": SimpleLazyObject(lambda: sorted(role.value for role in person.all_roles)),
         "waiting_count": SimpleLazyObject(lambda: len(home.waiting_for(person))),
-        "ledger_state": SimpleLazyObject(lambda: ledger_state(person)),
+        "ledger_state": SimpleLazyObject(lambda: ledger_state(person) if person.all_roles else {}),
     }
 
 

@@ -89,12 +89,18 @@ def _station(station: home.Station, now: Any) -> dict[str, Any]:
     }
 
 
+FORBIDDEN = 403
+
+
 def _error(request: HttpRequest, template: str, status: int, exception: Exception | None) -> HttpResponse:
     """An error's page; the audit reference is shown when the error knows it."""
     return render(
         request,
         template,
-        {"exception": str(exception or "") if status == 403 else "", "audit_ref": getattr(exception, "audit_ref", "")},
+        {
+            "exception": str(exception or "") if status == FORBIDDEN else "",
+            "audit_ref": getattr(exception, "audit_ref", ""),
+        },
         status=status,
     )
 
@@ -104,7 +110,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _error(request, "403.html", 403, exception)
+    return _error(request, "403.html", FORBIDDEN, exception)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Decisions in Django's admin: to look at only, superusers included. ``transitions`` and its neighbours are the writers."""
+"""Decisions in Django's admin: to look at only, superusers included; ``transitions`` and its neighbours write."""
 
 from __future__ import annotations
 

@@ -23,9 +23,12 @@ class SeenForm(forms.Form):
 
 class ProposeForm(forms.Form):
     note = forms.CharField(
-        label="Note to those who sign", required=False, max_length=2000, widget=forms.Textarea(attrs=_ROWS),
+        label="Note to those who sign",
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs=_ROWS),
         help_text="What is new, and what they should look at.",
-    )  # fmt: skip
+    )
 
 
 class SignForm(SeenForm):
@@ -33,9 +36,11 @@ class SignForm(SeenForm):
 
     role = forms.ChoiceField(label="Sign as", widget=forms.RadioSelect)
     password = forms.CharField(
-        label="Your password, again", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        label="Your password, again",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
         help_text="A signature is yours alone, so the console asks who you are once more.",
-    )  # fmt: skip
+    )
 
     def __init__(self, *args: Any, may: Iterable[Role] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -111,9 +116,12 @@ class PlanForm(forms.Form):
     owner = forms.ChoiceField(label="Owner", required=False)
     due = forms.DateField(label="Due", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
     plan = forms.CharField(
-        label="Plan", required=False, max_length=4000, widget=forms.Textarea(attrs=_ROWS),
+        label="Plan",
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs=_ROWS),
         help_text="How it will be mended. Whoever writes the plan can't release the version.",
-    )  # fmt: skip
+    )
 
     def __init__(self, *args: Any, people: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

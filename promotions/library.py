@@ -1,4 +1,4 @@
-"""The shelf of runbooks: reads ``docs/runbooks/data`` and renders a runbook's Markdown, with no HTML of its own let through.
+"""The shelf of runbooks: reads ``docs/runbooks/data`` and renders Markdown, with no HTML of its own let through.
 
 Decides nothing about a runbook's layout (``runbooks`` does), and runs no step.
 """
@@ -57,7 +57,8 @@ def rendered(entry: Entry) -> list[tuple[str, str, SafeString]]:
 
 def _html(body: str) -> SafeString:
     # markdown-it escapes every HTML the text holds (html=False), so what it returns is its own.
-    return mark_safe(_markdown.render(_COMMENT.sub("", body)))  # noqa: S308
+    html: SafeString = mark_safe(_markdown.render(_COMMENT.sub("", body)))  # noqa: S308
+    return html
 
 
 def _entry(path: Path) -> Entry:

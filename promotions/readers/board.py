@@ -31,7 +31,7 @@ REACHED: dict[State, str] = {State.RAW: "A", State.WORK: "A", State.PROCESSED: "
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at a version. ``results``: by letter, as far as it got; ``kept``: when these answers were kept, or ``None``."""
+    """One look at a version. ``results``: by letter, as far as it got; ``kept``: when they were kept, or ``None``."""
 
     standing: Standing
     gathered: dossiers.Gathered
@@ -66,7 +66,7 @@ def look(version: DatasetVersion, *, fresh: bool = False) -> Look:
 
 
 def letters_at(standing: Standing) -> str:
-    """The letters that can be judged where the version stands: those asked so far, and those that were ever answered here."""
+    """The letters that can be judged where the version stands: those asked so far, and those answered before."""
     state = State(standing.state)
     if state not in REACHED and state not in {State.QUARANTINE, State.DENIED}:
         return gates.LETTERS

@@ -27,7 +27,7 @@ MOST_DIFFERENCES = 12
 
 @dataclass(frozen=True, slots=True)
 class SignatureLine:
-    """A signature as shown. ``differences``: for a void one, what changed since it was given; ``more``: how many not shown."""
+    """A signature as shown. ``differences``: for a void one, what changed since it was given; ``more``: the rest."""
 
     person: dict[str, str]
     role: str
@@ -41,7 +41,7 @@ class SignatureLine:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One action. ``name``: its address; ``direct``: posted without a form; ``why_not`` and ``who_can`` when not allowed."""
+    """One action. ``name``: its address; ``direct``: posted without a form; ``why_not`` when not allowed."""
 
     name: str
     label: str
@@ -105,9 +105,18 @@ def table(person: Person, seen: Look, moves: Sequence[Transition], names: Mappin
     release = Release.objects.filter(version=version).select_related("dossier").first()
     case = QuarantineCase.objects.filter(version=version).order_by("-pk").first()
     found = Table(
-        person, seen, proposal, signatures, quorum.Quorum({}, (), (), ()), release, case, moves[-1] if moves else None, names,
-        holders(version.dataset_id), list(PolicyLabel.objects.all()),
-    )  # fmt: skip
+        person,
+        seen,
+        proposal,
+        signatures,
+        quorum.Quorum({}, (), (), ()),
+        release,
+        case,
+        moves[-1] if moves else None,
+        names,
+        holders(version.dataset_id),
+        list(PolicyLabel.objects.all()),
+    )
     found.counted = quorum.count(
         [quorum.Signature(s.principal, s.role, s.dossier.digest) for s in signatures],
         required=found.required,

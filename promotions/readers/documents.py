@@ -152,7 +152,7 @@ def read(document: Document) -> Shown:
 
 
 def line_of(lines: Sequence[str], where: str) -> int | None:
-    """The number (from 1) of the line that *where* points at: the last name of its path that the text has; or ``None``."""
+    """The number (from 1) of the line that *where* points at: the last name of its path that is found, or ``None``."""
     for part in reversed(
         [part for part in where.replace("#", "/").replace(".", "/").split("/") if part and not part.isdigit()]
     ):

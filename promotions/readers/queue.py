@@ -60,7 +60,9 @@ def standings_for(person: Person) -> QuerySet[Standing]:
     )
 
 
-def filtered(person: Person, *, state: str, label: str, dataset: str, mine: bool, text: str) -> QuerySet[Standing]:
+def filtered(  # noqa: PLR0913 - the filters of the address
+    person: Person, *, state: str, label: str, dataset: str, mine: bool, text: str
+) -> QuerySet[Standing]:
     """The standings that answer to the filters of the queue's address; an unknown value answers with nothing."""
     found = standings_for(person)
     found = found.filter(state=state) if state else found.filter(state__in=[s.value for s in IN_FLIGHT])

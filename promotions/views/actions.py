@@ -95,18 +95,65 @@ def _label(request: HttpRequest, version: DatasetVersion, typed: Typed, at: date
 
 
 ACTS: dict[str, Act] = {
-    "propose": Act("Propose for promotion", "Others sign what you propose; you sign nothing on it.", "Propose", shown.ProposeForm, _propose),
-    "sign": Act("Sign", "You sign the dossier as it is now. Any byte that changes afterwards voids the signature.", "Sign", shown.SignForm, _sign),
-    "request-changes": Act("Request changes", "Publishing waits until the proposer answers.", "Request changes", shown.ChangesForm, _request_changes),
-    "publish": Act(
-        "Publish", "All seven gates are asked once more and the signatures counted. The version published until now is superseded.",
-        "Publish", shown.PublishForm, _publish,
+    "propose": Act(
+        "Propose for promotion",
+        "Others sign what you propose; you sign nothing on it.",
+        "Propose",
+        shown.ProposeForm,
+        _propose,
     ),
-    "restore": Act("Restore", "All seven gates are asked once more and the signatures counted.", "Restore", shown.RestoreForm, _restore),
-    "withdraw": Act("Withdraw", "It is no longer served, at once. Its record, and a tombstone with your reason, stay.", "Withdraw", shown.WithdrawForm, _withdraw, danger=True),
-    "quarantine": Act("Quarantine", "It is served to nobody until a reviewer releases it and the gate you name passes.", "Quarantine", shown.QuarantineForm, _quarantine, danger=True),
-    "label": Act("Policy label", "A label can be made tighter at once. Loosening needs a new version with its own sign-offs.", "Set the label", shown.LabelForm, _label),
-}  # fmt: skip
+    "sign": Act(
+        "Sign",
+        "You sign the dossier as it is now. Any byte that changes afterwards voids the signature.",
+        "Sign",
+        shown.SignForm,
+        _sign,
+    ),
+    "request-changes": Act(
+        "Request changes",
+        "Publishing waits until the proposer answers.",
+        "Request changes",
+        shown.ChangesForm,
+        _request_changes,
+    ),
+    "publish": Act(
+        "Publish",
+        "All seven gates are asked once more, the signatures counted. The version published until now is superseded.",
+        "Publish",
+        shown.PublishForm,
+        _publish,
+    ),
+    "restore": Act(
+        "Restore",
+        "All seven gates are asked once more and the signatures counted.",
+        "Restore",
+        shown.RestoreForm,
+        _restore,
+    ),
+    "withdraw": Act(
+        "Withdraw",
+        "It is no longer served, at once. Its record, and a tombstone with your reason, stay.",
+        "Withdraw",
+        shown.WithdrawForm,
+        _withdraw,
+        danger=True,
+    ),
+    "quarantine": Act(
+        "Quarantine",
+        "It is served to nobody until a reviewer releases it and the gate you name passes.",
+        "Quarantine",
+        shown.QuarantineForm,
+        _quarantine,
+        danger=True,
+    ),
+    "label": Act(
+        "Policy label",
+        "A label can be made tighter at once. Loosening needs a new version with its own sign-offs.",
+        "Set the label",
+        shown.LabelForm,
+        _label,
+    ),
+}
 
 
 @login_required

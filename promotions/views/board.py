@@ -46,6 +46,7 @@ def board_context(person: Person, version: DatasetVersion) -> dict[str, Any]:
     after = changes.facts_of(shelf)
     published = _published(person, version)
     before = changes.facts_of(Shelf.open(published, fresh=False)) if published else None
+    compared = changes.compare(before, after)
     tone, sentence, detail = deciding.sentence(found)
     return {
         "version": version,
@@ -56,9 +57,11 @@ def board_context(person: Person, version: DatasetVersion) -> dict[str, Any]:
         "rail": board.rail(seen.standing, moves, names),
         "strip": board.strip(seen),
         "gates": board.gate_panels(seen, board.documents_at(shelf)),
-        "changes": changes.compare(before, after),
+        "changes": [row for row in compared if row["state"] != "same"],
+        "unchanged": [row for row in compared if row["state"] == "same"],
         "published": published,
         "map": _map(version, after, person),
+        "state_shape": {"idle": "not_run"}.get(tone, tone),
         "decision": {"tone": tone, "sentence": sentence, "detail": detail},
         "signatures": deciding.signature_lines(found),
         "offers": deciding.offers(found),

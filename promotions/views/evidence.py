@@ -1,4 +1,4 @@
-"""The evidence drawer: a document that was judged, as it is now, with its digest hashed again. A page without JavaScript."""
+"""The evidence drawer: a document that was judged, as it is now, hashed again. A page without JavaScript."""
 
 from __future__ import annotations
 

@@ -72,7 +72,11 @@ def test_whole_promotion_through_the_pages(world, cataloged, client_of, address)
 def test_c1_the_changed_label_voids_a_signature_and_the_board_says_what(world, cataloged, client_of, address):
     sign(client_of("reviewer"), address(cataloged, "sign"), "reviewer")
     labels.assign_label(
-        version_pk=cataloged.pk, label="restricted", by=world.person("steward"), reason="Wells on farms.", at=timezone.now()
+        version_pk=cataloged.pk,
+        label="restricted",
+        by=world.person("steward"),
+        reason="Wells on farms.",
+        at=timezone.now(),
     )
     page = body(client_of("steward").get(address(cataloged)))
     assert "VOID" in page
@@ -85,7 +89,11 @@ def test_g1_a_changed_byte_voids_a_signature_and_names_the_file(world, cataloged
     sign(client_of("reviewer"), address(cataloged, "sign"), "reviewer")
     file = cataloged.files.get(part="preview")
     store = console_store()
-    target = next(p for p in store.root.rglob("*") if p.is_file() and file.artifact_id.removeprefix("sha256:") in str(p).replace("/", ""))
+    target = next(
+        p
+        for p in store.root.rglob("*")
+        if p.is_file() and file.artifact_id.removeprefix("sha256:") in str(p).replace("/", "")
+    )
     target.chmod(0o644)
     target.write_bytes(b'{"type":"FeatureCollection","features":[]}')
     page = body(client_of("steward").get(address(cataloged)))
@@ -98,7 +106,9 @@ def test_g1_a_changed_byte_voids_a_signature_and_names_the_file(world, cataloged
 def test_what_changes_between_look_and_signature_is_said(world, cataloged, client_of, address):
     client, where = client_of("reviewer"), address(cataloged, "sign")
     seen = seen_in(client.get(where))
-    labels.assign_label(version_pk=cataloged.pk, label="internal", by=world.person("steward"), reason="Not yet.", at=timezone.now())
+    labels.assign_label(
+        version_pk=cataloged.pk, label="internal", by=world.person("steward"), reason="Not yet.", at=timezone.now()
+    )
     refused = client.post(where, {"seen": seen, "role": "reviewer", "password": PASSWORD})
     assert refused.status_code == 409
     assert "What changed since you looked" in body(refused) or "does not pass" in body(refused)
