@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from audit.findings import Finding
 from datasets.catalogs.crosslinks import StoredArtifact, check_crosslinks
 from datasets.catalogs.evidence_index import check_evidence
 from datasets.catalogs.triplet import TripletDocuments
@@ -47,13 +48,19 @@ def evaluate(evidence: Evidence) -> list[ClauseFinding]:
             for name in absent
         ]
     documents = TripletDocuments(evidence.dcat, evidence.stac_collection, evidence.stac_items, evidence.prov)
-    findings += under("D1", validate_dcat(documents.dcat, profile="kfm"))
-    for raw in (documents.stac_collection, *documents.stac_items):
-        findings += under("D1", validate_stac(raw, profile="kfm"))
-    findings += under("D1", validate_prov(documents.prov, profile="kfm"))
+    findings += under("D1", _in("dcat", validate_dcat(documents.dcat, profile="kfm")))
+    findings += under("D1", _in("stac_collection", validate_stac(documents.stac_collection, profile="kfm")))
+    for place, raw in enumerate(documents.stac_items):
+        findings += under("D1", _in(f"stac_item/{place}", validate_stac(raw, profile="kfm")))
+    findings += under("D1", _in("prov", validate_prov(documents.prov, profile="kfm")))
     findings += under("D2", check_crosslinks(documents, evidence.receipts, evidence.artifacts))
     findings += under("D3", check_evidence(documents, frozenset(evidence.artifacts)))
     return findings
+
+
+def _in(name: str, findings: list[Finding]) -> list[Finding]:
+    """Says in which document each finding is: the validators see one document and do not know its name."""
+    return [replace(finding, where=f"{name}#{finding.where}") for finding in findings]
 
 
 def _stored(evidence: Evidence) -> list[ClauseFinding]:

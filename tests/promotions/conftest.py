@@ -31,9 +31,7 @@ class Built:
 
 
 @pytest.fixture(scope="module")
-def built(
-    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Built]:
+def built(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     """Built once a module in a transaction that is never committed."""
     var = tmp_path_factory.mktemp("built")
     with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:

@@ -31,7 +31,11 @@ class Killed(BaseException):
 
 def owe(world: World, content=None, *, slice_: str = "2025", propose: bool = True) -> Job:
     return jobs.request_intake(
-        acquisition=world.acquire(content, slice_=slice_), propose=propose, note="Please.", by=world.person("contributor"), at=timezone.now()
+        acquisition=world.acquire(content, slice_=slice_),
+        propose=propose,
+        note="Please.",
+        by=world.person("contributor"),
+        at=timezone.now(),
     )
 
 
@@ -48,7 +52,17 @@ def lapse(job: Job) -> None:
 
 def made(version: DatasetVersion) -> dict[str, str]:
     """What the version's bytes are, by part; documents that name their run or its time are left out."""
-    stable = {"source", "terms", "acquisition_manifest", "intake_report", "data", "preview", "qa_report", "verification", "rejects"}
+    stable = {
+        "source",
+        "terms",
+        "acquisition_manifest",
+        "intake_report",
+        "data",
+        "preview",
+        "qa_report",
+        "verification",
+        "rejects",
+    }
     return {f.part: f.artifact_id for f in current_files(version) if f.part in stable}
 
 
@@ -87,8 +101,11 @@ CUTS = {
 }
 
 
+QUICK = {"before checking", "while recording a run"}
+
+
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("cut", [pytest.param(c, marks=[] if c in QUICK else pytest.mark.slow) for c in CUTS])
 def test_a_run_cut_off_anywhere_finishes_the_same(world, version, monkeypatch, cut, after):
     """Killed just before or just after each of its steps; the next worker ends with the same bytes and one standing."""
     module, name = CUTS[cut]
@@ -106,7 +123,9 @@ def test_a_run_cut_off_anywhere_finishes_the_same(world, version, monkeypatch, c
             patch.setattr(validate, name, killed)
         with pytest.raises(Killed):
             pipeline.run(claimed(job))
-    assert Job.objects.get(pk=job.pk).state == (JobState.DONE if cut == "before the end" and after else JobState.RUNNING)
+    assert Job.objects.get(pk=job.pk).state == (
+        JobState.DONE if cut == "before the end" and after else JobState.RUNNING
+    )
     if cut == "before the end" and after:
         return
     lapse(job)
@@ -253,7 +272,10 @@ def test_one_promotion_at_a_time(world, version):
     assert caught.value.code == "run_already"
 
 
-@pytest.mark.parametrize("content", [b"\x00\x01\x02 no such file", b'{"type": "FeatureCollection", "features": [', b"[]", b'{"type":"Point"}'])
+@pytest.mark.parametrize(
+    "content",
+    [b"\x00\x01\x02 no such file", b'{"type": "FeatureCollection", "features": [', b"[]", b'{"type":"Point"}'],
+)
 def test_an_unreadable_source_fails_with_cause_and_fix_and_makes_no_version(world, content):
     job = owe(world, content)
     pipeline.run(claimed(job))
@@ -277,7 +299,9 @@ def test_an_unforeseen_error_fails_without_its_words(world, monkeypatch, caplog)
     ended = Job.objects.get(pk=job.pk)
     assert (ended.state, ended.failure_code) == (JobState.FAILED, "crashed")
     assert "RuntimeError" in ended.failure
-    said = " ".join([ended.failure, ended.failure_fix, *ended.lines.values_list("text", flat=True), ledger.entries()[0].body])
+    said = " ".join(
+        [ended.failure, ended.failure_fix, *ended.lines.values_list("text", flat=True), ledger.entries()[0].body]
+    )
     assert "hunter2" not in said
 
 

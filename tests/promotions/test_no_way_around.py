@@ -109,7 +109,9 @@ def c1_label_facts(v):
 
 
 def c1_label_obligation(v):
-    PolicyLabel.objects.filter(pk="public").update(default_obligations=[{"type": "remove_attributes", "fields": ["depth_m"]}])
+    PolicyLabel.objects.filter(pk="public").update(
+        default_obligations=[{"type": "remove_attributes", "fields": ["depth_m"]}]
+    )
 
 
 def c1_no_decision(v):
@@ -122,7 +124,11 @@ def c2_verification(v):
 
 
 def c2_findings(v):
-    document(v, "catalog_verification", lambda d: d["findings"].append({"code": "x", "where": "x", "message": "x", "fix": "", "kind": "violated"}))
+    document(
+        v,
+        "catalog_verification",
+        lambda d: d["findings"].append({"code": "x", "where": "x", "message": "x", "fix": "", "kind": "violated"}),
+    )
 
 
 def c2_other_bytes(v):
@@ -230,7 +236,11 @@ def g1_recorded(v):
 
 
 SPOILERS = [
-    *((f"{name[:2].upper()}", found) for name, found in sorted(globals().items()) if name[:3] in {f"{c.lower()}_" for c in gates.CLAUSES}),
+    *(
+        (f"{name[:2].upper()}", found)
+        for name, found in sorted(globals().items())
+        if name[:3] in {f"{c.lower()}_" for c in gates.CLAUSES}
+    ),
 ]
 
 
@@ -283,7 +293,13 @@ def test_evidence_that_was_not_gathered_is_a_failure(world, signed, monkeypatch)
 
     def without_d(standing, **how):
         found = whole(standing, **how)
-        return dossier.Gathered(found.version, {k: v for k, v in found.evidence.items() if k != "D"}, found.canonical, found.digest, found.draft)
+        return dossier.Gathered(
+            found.version,
+            {k: v for k, v in found.evidence.items() if k != "D"},
+            found.canonical,
+            found.digest,
+            found.draft,
+        )
 
     seen = world.digest(signed)
     monkeypatch.setattr(dossier, "gather", without_d)
@@ -317,7 +333,9 @@ def test_a_row_put_in_published_by_hand_has_no_release(world, version):
         transitions.publish(version_pk=version.pk, by=world.person("operator"), seen="", at=AT)
 
 
-@pytest.mark.xfail(strict=True, reason="datasets.enforcement asks for the standing only, not for a Release: see the report")
+@pytest.mark.xfail(
+    strict=True, reason="datasets.enforcement asks for the standing only, not for a Release: see the report"
+)
 def test_a_row_put_in_published_by_hand_is_not_served(world, version):
     put_standing(version, "PUBLISHED")
     assert not visible_versions(PUBLIC).filter(pk=version.pk).exists()
@@ -335,7 +353,11 @@ def test_the_database_refuses_an_approval_by_who_released(world, signed):
     approval = ReleaseApproval.objects.first()
     with pytest.raises(IntegrityError), transaction.atomic():
         ReleaseApproval.objects.create(
-            release=approval.release, sign_off=approval.sign_off, principal="operator", role="council", released_by="operator"
+            release=approval.release,
+            sign_off=approval.sign_off,
+            principal="operator",
+            role="council",
+            released_by="operator",
         )
 
 
@@ -369,7 +391,11 @@ def test_what_was_recorded_or_decided_is_never_updated_nor_deleted(world, signed
         table, key = model._meta.db_table, model._meta.pk.column
         assert model.objects.exists(), table
         for statement in (f'UPDATE "{table}" SET "{key}" = "{key}"', f'DELETE FROM "{table}"'):
-            with pytest.raises(DatabaseError, match="append-only|violates"), transaction.atomic(), connection.cursor() as cursor:
+            with (
+                pytest.raises(DatabaseError, match="append-only|violates"),
+                transaction.atomic(),
+                connection.cursor() as cursor,
+            ):
                 cursor.execute(statement)
 
 

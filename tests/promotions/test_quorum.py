@@ -75,7 +75,11 @@ def test_no_proposer_is_never_complete():
     assert [f.code for f in counted(*GOOD, proposer=None).findings] == ["no_proposer"]
 
 
-people, role_names, digests = st.sampled_from("abcd"), st.sampled_from(["steward", "reviewer", "council"]), st.sampled_from([NOW, OLD])
+people, role_names, digests = (
+    st.sampled_from("abcd"),
+    st.sampled_from(["steward", "reviewer", "council"]),
+    st.sampled_from([NOW, OLD]),
+)
 signature_lists = st.lists(st.builds(Signature, people, role_names, digests), max_size=7)
 requirements = st.lists(role_names, unique=True, max_size=3)
 

@@ -166,7 +166,9 @@ def test_withdrawn_by_many_at_once_is_withdrawn_once():
     world.publish(version)
     people = [world.person(n) for n in ("steward", "steward2")] * 4
     calls = [
-        lambda by=by: transitions.withdraw(version_pk=version.pk, by=by, reason="Bad.", incident="INC-1", at=timezone.now())
+        lambda by=by: transitions.withdraw(
+            version_pk=version.pk, by=by, reason="Bad.", incident="INC-1", at=timezone.now()
+        )
         for by in people
     ]
     won, lost = settled(together(calls))

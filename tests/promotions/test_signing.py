@@ -24,7 +24,9 @@ from tests.world import PASSWORD, wells
 
 
 def give(world, name: str, role: Role) -> None:
-    assign_role(user=User.objects.get(username=name), role=role, by=world.person("admin"), reason="A test.", at=timezone.now())
+    assign_role(
+        user=User.objects.get(username=name), role=role, by=world.person("admin"), reason="A test.", at=timezone.now()
+    )
 
 
 def proof_of(name: str, at=None) -> Reauthenticated:
@@ -33,7 +35,12 @@ def proof_of(name: str, at=None) -> Reauthenticated:
 
 def sign_with(world, version, proof, name="steward", *, at=None, role=Role.STEWARD):
     return signoffs.sign(
-        version_pk=version.pk, by=world.person(name), role=role, seen=world.digest(version), proof=proof, at=at or timezone.now()
+        version_pk=version.pk,
+        by=world.person(name),
+        role=role,
+        seen=world.digest(version),
+        proof=proof,
+        at=at or timezone.now(),
     )
 
 
@@ -171,7 +178,10 @@ def test_a_changed_byte_voids_the_signatures_refuses_the_release_and_names_the_f
     spoil_byte(digest)
     gathered = dossier.gather(world.standing(signed))
     assert gathered.digest != before.digest
-    assert {s.principal for s in releases.count_quorum(world.standing(signed), gathered.digest).void} == {"steward", "reviewer"}
+    assert {s.principal for s in releases.count_quorum(world.standing(signed), gathered.digest).void} == {
+        "steward",
+        "reviewer",
+    }
     owners = [d.owner for d in dossier.differences(before.canonical, gathered.canonical.decode())]
     assert f"file: {path}" in owners, owners
     with refused("gates_failed", also=EVALUATED):
@@ -187,7 +197,9 @@ def test_the_byte_put_back_makes_the_signatures_count_again(world, signed):
 
 def test_a_changed_label_voids_the_signatures_and_names_the_field(world, signed):
     before = SignOff.objects.filter(version=signed).first().dossier
-    labels.assign_label(version_pk=signed.pk, label="internal", by=world.person("steward2"), reason="Tighter.", at=timezone.now())
+    labels.assign_label(
+        version_pk=signed.pk, label="internal", by=world.person("steward2"), reason="Tighter.", at=timezone.now()
+    )
     now = dossier.gather(world.standing(signed))
     assert "field: policy_label" in [d.owner for d in dossier.differences(before.canonical, now.canonical.decode())]
     with refused(also=EVALUATED):
@@ -196,7 +208,9 @@ def test_a_changed_label_voids_the_signatures_and_names_the_field(world, signed)
 
 def test_what_the_operator_saw_must_be_what_is_published(world, signed):
     with refused("dossier_changed"):
-        transitions.publish(version_pk=signed.pk, by=world.person("operator"), seen="sha256:" + "0" * 64, at=timezone.now())
+        transitions.publish(
+            version_pk=signed.pk, by=world.person("operator"), seen="sha256:" + "0" * 64, at=timezone.now()
+        )
 
 
 def test_one_missing_signature_refuses_the_release_and_is_named(world, version):
@@ -207,7 +221,9 @@ def test_one_missing_signature_refuses_the_release_and_is_named(world, version):
 
 
 def test_requested_changes_stop_the_release_until_the_proposer_answers(world, signed):
-    signoffs.request_changes(version_pk=signed.pk, by=world.person("reviewer"), note="Name the wells.", at=timezone.now())
+    signoffs.request_changes(
+        version_pk=signed.pk, by=world.person("reviewer"), note="Name the wells.", at=timezone.now()
+    )
     with refused("changes_requested"):
         world.publish(signed)
     proposals.propose(version=signed, by=world.person("contributor"), note="Done.", at=timezone.now())
@@ -218,7 +234,10 @@ def test_the_release_leaves_manifest_approvals_standing_and_ledger_entries(world
     before = ledger.size()
     moved = world.publish(signed)
     release = Release.objects.get(version=signed)
-    assert {(a.role, a.principal) for a in release.approvals.all()} == {("steward", "steward"), ("reviewer", "reviewer")}
+    assert {(a.role, a.principal) for a in release.approvals.all()} == {
+        ("steward", "steward"),
+        ("reviewer", "reviewer"),
+    }
     assert world.standing(signed).state == State.PUBLISHED
     events = [e.event for e in reversed(ledger.entries()[: ledger.size() - before])]
     assert events[-2:] == [Event.VERSION_PUBLISHED, Event.MANIFEST_RELEASED]
@@ -234,13 +253,19 @@ def test_publishing_again_says_by_whom_and_when(world, signed):
 
 def withdrawn(world, version):
     world.publish(version)
-    transitions.withdraw(version_pk=version.pk, by=world.person("steward"), reason="Wrong datum.", incident="INC-7", at=timezone.now())
+    transitions.withdraw(
+        version_pk=version.pk, by=world.person("steward"), reason="Wrong datum.", incident="INC-7", at=timezone.now()
+    )
     return version
 
 
 def restore(world, version, by="operator"):
     return transitions.restore(
-        version_pk=version.pk, by=world.person(by), seen=world.digest(version), reason="Mended upstream.", at=timezone.now()
+        version_pk=version.pk,
+        by=world.person(by),
+        seen=world.digest(version),
+        reason="Mended upstream.",
+        at=timezone.now(),
     )
 
 

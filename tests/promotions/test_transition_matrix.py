@@ -30,8 +30,27 @@ MATRIX = {
     "withdraw": ({"PUBLISHED"}, "WITHDRAWN", {"steward"}),
     "restore": ({"SUPERSEDED", "WITHDRAWN"}, "PUBLISHED", {"operator"}),
 }
-GATES = {"normalize": "A", "process": "ABCE", "catalog": "ABCDE", "publish": "ABCDEFG", "restore": "ABCDEFG", "release": "E"}
-ACTORS = ("contributor", "operator", "reviewer", "steward", "council", "auditor", "admin", "pipeline", "nobody", "superuser", "public")
+GATES = {
+    "normalize": "A",
+    "process": "ABCE",
+    "catalog": "ABCDE",
+    "publish": "ABCDEFG",
+    "restore": "ABCDEFG",
+    "release": "E",
+}
+ACTORS = (
+    "contributor",
+    "operator",
+    "reviewer",
+    "steward",
+    "council",
+    "auditor",
+    "admin",
+    "pipeline",
+    "nobody",
+    "superuser",
+    "public",
+)
 AT = timezone.now()
 
 
@@ -168,7 +187,10 @@ def test_the_author_of_the_fix_does_not_release_it(world, version, gathered, spo
     with pytest.raises(Refused) as caught:
         transitions.release(version_pk=version.pk, by=world.person("reviewer"), reason="Mended.", at=AT)
     assert caught.value.code == "author_releases"
-    assert transitions.release(version_pk=version.pk, by=world.person("reviewer2"), reason="Mended.", at=AT).to_state == "WORK"
+    assert (
+        transitions.release(version_pk=version.pk, by=world.person("reviewer2"), reason="Mended.", at=AT).to_state
+        == "WORK"
+    )
 
 
 @pytest.mark.parametrize("verb", MATRIX)

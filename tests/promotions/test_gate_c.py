@@ -1,0 +1,57 @@
+"""Gate C, sensitivity: clauses C1 and C2. Valid evidence passes; each single fault is found under its clause, by its code and kind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from audit.findings import Finding
+from tests.promotions.gate_world import C, DECISION, digest, found
+
+CASES = [
+    (replace(C, label=None), "C1", "label_missing", "missing"),
+    (replace(C, label="secret"), "C1", "label_unknown", "violated"),
+    (replace(C, decision=None), "C1", "decision_missing", "missing"),
+    (replace(C, decision=None), "C2", "obligations_unknown", "missing"),
+    (replace(C, decision={**DECISION, "decision": "deny", "reason_codes": ["x"]}), "C1", "policy_denies", "violated"),
+    (replace(C, decision={k: v for k, v in DECISION.items() if k != "decision"}), "C1", "policy_denies", "violated"),
+    (replace(C, label="internal"), "C1", "decision_for_other_label", "violated"),
+    (replace(C, version_id="2026.00000000"), "C1", "decision_for_other_version", "violated"),
+    (replace(C, decision={**DECISION, "request": None}), "C1", "decision_for_other_version", "violated"),
+    (replace(C, replayed=None), "C1", "replay_impossible", "error"),
+    (replace(C, replayed={"decision": "deny", "obligations": []}), "C1", "policy_changed", "violated"),
+    (
+        replace(C, replayed={"decision": "allow", "obligations": [{"type": "metadata_only"}]}),
+        "C1",
+        "policy_changed",
+        "violated",
+    ),
+    (replace(C, verification=None), "C2", "not_verified", "missing"),
+    (replace(C, verified_digest=None), "C2", "not_verified", "missing"),
+    (replace(C, output_digest=digest("other")), "C2", "verified_other_bytes", "violated"),
+    (replace(C, output_digest=None), "C2", "verified_other_bytes", "violated"),
+    (
+        replace(C, verification=(Finding("cell_too_small", "geometry", "Too fine."),)),
+        "C2",
+        "cell_too_small",
+        "violated",
+    ),
+    (
+        replace(C, verification=(Finding("not_readable", "geometry", "No.", "", "error"),)),
+        "C2",
+        "not_readable",
+        "error",
+    ),
+]
+
+
+def test_c_valid_evidence_passes():
+    assert found("C", C) == set()
+
+
+@pytest.mark.parametrize(
+    ("evidence", "clause", "code", "kind"), CASES, ids=[f"{c[1]}-{c[2]}-{n}" for n, c in enumerate(CASES)]
+)
+def test_c_one_fault_is_found(evidence, clause, code, kind):
+    assert (clause, code, kind) in found("C", evidence)
