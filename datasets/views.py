@@ -144,11 +144,11 @@ class Draft:
 
     @property
     def missing(self) -> list[Finding]:
-        return [f for f in self.findings if f.kind == "missing"]
+        return [f for f in self.findings if _is_gap(f)]
 
     @property
     def wrong(self) -> list[Finding]:
-        return [f for f in self.findings if f.kind != "missing"]
+        return [f for f in self.findings if not _is_gap(f)]
 
     def live(self) -> list[tuple[str, str]]:
         """Every slot beside a field and what it says now; an empty field is not scolded while someone is typing."""
@@ -159,7 +159,7 @@ class Draft:
             for finding in self.wrong:
                 name, row = field_of(finding.where, self.places)
                 if name in said and row is None and not said[name]:
-                    said[name] = f"{finding.message} {finding.fix}".strip()
+                    said[name] = _words(finding)
         return [(f"live-{name}", words) for name, words in said.items()]
 
     def judge(self) -> None:
@@ -175,7 +175,7 @@ class Draft:
     def place(self, findings: list[Finding]) -> None:
         """Puts each finding beside the field it belongs to; the rest into the summary."""
         for finding in findings:
-            words = f"{finding.message} {finding.fix}".strip()
+            words = _words(finding)
             name, row = field_of(finding.where, self.places) if self.way == "form" else ("", None)
             if row is not None:
                 self.rows[row].add_error(name if name in self.rows[row].fields else None, words)
@@ -185,6 +185,16 @@ class Draft:
                 self.form.add_error(name, words)
             else:
                 self.form.add_error(None, f"{finding.where or 'The spec'}: {words}")
+
+
+def _is_gap(finding: Finding) -> bool:
+    """Whether something is not there yet, rather than wrong; an empty list is a gap too."""
+    return finding.kind == "missing" or finding.code == "schema_min_items"
+
+
+def _words(finding: Finding) -> str:
+    """What is wrong and how to mend it; the schema's own description is not said twice."""
+    return finding.message if finding.fix in finding.message else f"{finding.message} {finding.fix}"
 
 
 def _draft(request: HttpRequest, dataset: Dataset | None) -> Draft:
