@@ -26,7 +26,7 @@ def visible_versions(person: Person, action: Action = Action.DISCOVER) -> QueryS
 
 
 def predicate(person: Person, action: Action) -> Q:
-    """The condition on ``DatasetVersion`` that holds exactly where a decision would say allow. One query, for labels."""
+    """The condition on ``DatasetVersion`` that holds just where a decision would say allow. One query, for labels."""
     labels = decisions.label_facts()
     condition = _for_roles(person, person.roles, action, labels, granted=False)
     alike: dict[tuple[frozenset[Role], bool], list[int]] = {}
