@@ -1,13 +1,13 @@
 """Datasets in Django's admin: to look at only. Every change goes through a writer, which asks the rules.
 
-PolicyLabel and RoleAssignment are read-only here too: admins assign roles by ``datasets.people``. Rows are shown only to
-people with the admin or auditor role: being a superuser opens nothing (design §6).
+PolicyLabel and RoleAssignment are read-only here too: admins assign roles by ``datasets.people``. Rows are shown only
+to people with the admin or auditor role: being a superuser opens nothing (design §6).
 """
 
 from __future__ import annotations
 
 from django.contrib import admin
-from django.contrib.auth import admin as _accounts  # noqa: F401 - registers first what is registered anew below
+from django.contrib.auth import admin as _accounts  # noqa: F401 - registers before us
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 from guardian.models import GroupObjectPermission, UserObjectPermission
