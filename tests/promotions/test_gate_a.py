@@ -1,4 +1,4 @@
-"""Gate A, identity: clauses A1 and A2. Valid evidence passes; each single fault is found under its clause, by its code and kind."""
+"""Gate A, identity: clauses A1 and A2. Valid evidence passes; each single fault is found by its code and kind."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.promotions.gate_world import A, SLUG, VERSION, digest, found, said
+from tests.promotions.gate_world import SLUG, VERSION, A, digest, found, said
 
 CASES = [
     (replace(A, dataset_slug=""), "A1", "slug_missing", "missing"),

@@ -1,4 +1,4 @@
-"""Gate B, rights: clauses B1 and B2. Valid evidence passes; each single fault is found under its clause, by its code and kind."""
+"""Gate B, rights: clauses B1 and B2. Valid evidence passes; each single fault is found by its code and kind."""
 
 from __future__ import annotations
 

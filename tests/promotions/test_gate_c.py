@@ -1,4 +1,4 @@
-"""Gate C, sensitivity: clauses C1 and C2. Valid evidence passes; each single fault is found under its clause, by its code and kind."""
+"""Gate C, sensitivity: clauses C1 and C2. Valid evidence passes; each single fault is found by its code and kind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from audit.findings import Finding
-from tests.promotions.gate_world import C, DECISION, digest, found
+from tests.promotions.gate_world import DECISION, C, digest, found
 
 CASES = [
     (replace(C, label=None), "C1", "label_missing", "missing"),

@@ -1,4 +1,4 @@
-"""Gate D, catalogs: clauses D1, D2 and D3. Valid evidence passes; each single fault is found under its clause, by its code and kind."""
+"""Gate D, catalogs: clauses D1, D2 and D3. Valid evidence passes; each single fault is found by its code and kind."""
 
 from __future__ import annotations
 

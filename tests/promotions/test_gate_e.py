@@ -1,4 +1,4 @@
-"""Gate E, quality: clauses E1 and E2. Valid evidence passes; each single fault is found under its clause, by its code and kind."""
+"""Gate E, quality: clauses E1 and E2. Valid evidence passes; each single fault is found by its code and kind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from promotions.gates.e_quality import Evidence
-from tests.promotions.gate_world import CHECK, E, ROW, digest, found
+from tests.promotions.gate_world import CHECK, ROW, E, digest, found
 
 
 def reported(**changes) -> Evidence:

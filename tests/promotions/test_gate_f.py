@@ -1,4 +1,4 @@
-"""Gate F, receipts: clauses F1 and F2. Valid evidence passes; each single fault is found under its clause, by its code and kind."""
+"""Gate F, receipts: clauses F1 and F2. Valid evidence passes; each single fault is found by its code and kind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit import merkle, notes
 from promotions.gates.f_receipt import Evidence
-from tests.promotions.gate_world import F, FILED, LEAVES, NOTE, PROOF, RECEIPT, digest, found
+from tests.promotions.gate_world import FILED, LEAVES, NOTE, PROOF, RECEIPT, F, digest, found
 
 STRANGER = Ed25519PrivateKey.from_private_bytes(b"\x09" * 32)
 FORGED = notes.sign_checkpoint(origin="example.invalid/ledger", size=5, root=merkle.root(LEAVES), private_key=STRANGER)

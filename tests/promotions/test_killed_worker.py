@@ -1,4 +1,4 @@
-"""A worker that is really killed: a process of its own on the same database, ended by SIGKILL in the middle of a run."""
+"""A worker that is really killed: its own process on the same database, ended by SIGKILL in the middle of a run."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def started_worker(job: Job, var: Path) -> subprocess.Popen[bytes]:
     database = connection.settings_dict
     url = f"sqlite:///{database['NAME']}"
     if connection.vendor == "postgresql":
-        url = f"postgresql://{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT'] or 5432}/{database['NAME']}"
+        server = f"{database['HOST']}:{database['PORT'] or 5432}"
+        url = f"postgresql://{database['USER']}:{database['PASSWORD']}@{server}/{database['NAME']}"
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "kfm_console.settings",
         "DATABASE_URL": url,

@@ -392,7 +392,7 @@ def test_what_was_recorded_or_decided_is_never_updated_nor_deleted(world, signed
         assert model.objects.exists(), table
         for statement in (f'UPDATE "{table}" SET "{key}" = "{key}"', f'DELETE FROM "{table}"'):
             with (
-                pytest.raises(DatabaseError, match="append-only|violates"),
+                pytest.raises(DatabaseError, match=r"append-only|violates"),
                 transaction.atomic(),
                 connection.cursor() as cursor,
             ):

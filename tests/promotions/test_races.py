@@ -135,7 +135,7 @@ def test_two_stewards_signing_at_once_fill_the_role_once():
 
 
 def test_publish_against_withdraw_sign_label_and_propose_ends_in_order():
-    """Whatever the order, no deadlock, no database error, and where the version stands is what its last transition says."""
+    """Whatever the order: no deadlock, no database error, and each standing is what its last transition says."""
     world = World.build()
     first = signed_version(world)
     world.publish(first)

@@ -1,4 +1,4 @@
-"""The whole transition × role matrix: every verb, from every state, by every role. Design §2, row by row, restated here.
+"""The whole transition × role matrix: every verb, from every state, by every role (design §2).
 
 The table below is written out by hand from the design; it shares nothing with ``states.RULES`` or ``roles.MAY``.
 """
@@ -93,7 +93,7 @@ def test_there_is_no_force_skip_or_override():
 
 @pytest.fixture
 def gathered(world, version, monkeypatch):
-    """The dossier looked at once: whether the gates are asked is judged in the other files, here it is who and from where."""
+    """The dossier looked at once: what the gates find is for the other files; here it is who, and from where."""
     found = dossier.gather(world.standing(version))
     asked: list[str] = []
 
@@ -132,7 +132,7 @@ def test_refused_from_every_other_state_and_to_every_other_role(world, version, 
 @pytest.mark.parametrize(("verb", "source"), [(v, s) for v, (sources, *_) in MATRIX.items() for s in sorted(sources)])
 def test_allowed_from_the_designs_states_to_the_designs_roles(world, version, gathered, monkeypatch, verb, source):
     monkeypatch.setattr(releases, "write_release", lambda **_: type("R", (), {"manifest_digest": "sha256:" + "2" * 64}))
-    found, asked = gathered
+    _, asked = gathered
     monkeypatch.setattr(transitions, "_digest", lambda _: "sha256:" + "1" * 64)
     people = actors(world)
     for name in sorted(MATRIX[verb][2]):
@@ -165,8 +165,8 @@ def open_case(version, **changes) -> QuarantineCase:
 
 @pytest.mark.parametrize("verb", ["quarantine", "release", "deny", "withdraw", "restore"])
 def test_a_blank_reason_moves_nothing(world, version, verb):
-    put_standing(version, sorted(MATRIX[verb][0])[0])
-    by = actors(world)[sorted(MATRIX[verb][2] - {"pipeline"})[0]]
+    put_standing(version, min(MATRIX[verb][0]))
+    by = actors(world)[min(MATRIX[verb][2] - {"pipeline"})]
     more = {
         "quarantine": {"reason_code": ReasonCode.VALIDATION_FAILED, "findings": []},
         "withdraw": {"incident": "INC-1"},
