@@ -134,10 +134,12 @@ def quarantine(  # noqa: PLR0913 - the facts of a case
     gate: str | None = None,
     at: datetime,
 ) -> Transition:
-    """Puts a version on the siding and opens its case."""
+    """Puts a version on the siding and opens its case. Signatures made before the doubt count no more."""
     with _attempt(version_pk, Verb.QUARANTINE, by, at, reason=reason, reason_code=reason_code.value) as move:
         came_from = move.standing.state
-        written = _write(move)
+        if gate is not None and gate not in gates.LETTERS:
+            raise Refused("gate_unknown", f"There is no gate {gate!r}. Name one of A to G, or none.")
+        written = _write(move, next_round=True)
         case = QuarantineCase.objects.create(
             version=move.version,
             reason_code=reason_code.value,

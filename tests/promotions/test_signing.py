@@ -13,12 +13,12 @@ from django.utils import timezone
 from audit import ledger
 from audit.events import Event
 from datasets.errors import Refused
-from datasets.people import assign_role
+from datasets.people import PIPELINE, assign_role
 from datasets.policy.roles import Role
 from promotions import dossier, labels, proposals, releases, signoffs, transitions
 from promotions.models import Proposal, Release, SignOff, Standing, Tombstone, Transition
 from promotions.signoffs import FRESH, Reauthenticated
-from promotions.states import State
+from promotions.states import ReasonCode, State, Verb
 from tests.promotions import EVALUATED, part, refused, spoil_byte
 from tests.world import PASSWORD, wells
 
@@ -352,3 +352,21 @@ def test_a_copied_proof_for_another_person_is_no_proof(world, version):
     proof = dataclasses.replace(proof_of("reviewer"), principal="steward2")
     with refused("not_reauthenticated"):
         sign_with(world, version, proof)
+
+
+def test_signatures_made_before_a_quarantine_do_not_count_after_its_release(world, signed):
+    """Though not one byte changed: who doubted the version is not answered by who signed it before."""
+    facts = {"reason_code": ReasonCode.VALIDATION_FAILED, "reason": "Odd.", "findings": []}
+    transitions.quarantine(version_pk=signed.pk, by=world.person("reviewer"), at=timezone.now(), **facts)
+    transitions.release(version_pk=signed.pk, by=world.person("reviewer2"), reason="Looked again.", at=timezone.now())
+    for verb in (Verb.PROCESS, Verb.CATALOG):
+        transitions.advance(version_pk=signed.pk, verb=verb, by=PIPELINE, at=timezone.now())
+    ledger.checkpoint(timezone.now())
+    with refused("quorum_incomplete"):
+        world.publish(signed)
+
+
+def test_a_case_names_a_gate_that_there_is(world, version):
+    facts = {"reason_code": ReasonCode.VALIDATION_FAILED, "reason": "Odd.", "findings": [], "gate": "Z"}
+    with refused("gate_unknown"):
+        transitions.quarantine(version_pk=version.pk, by=world.person("reviewer"), at=timezone.now(), **facts)
