@@ -30,7 +30,9 @@ class Standing(models.Model):
         indexes = [models.Index(fields=["state", "since"])]
         constraints = [
             models.UniqueConstraint(
-                fields=["dataset"], condition=models.Q(state=State.PUBLISHED.value), name="one_published_version_a_dataset"
+                fields=["dataset"],
+                condition=models.Q(state=State.PUBLISHED.value),
+                name="one_published_version_a_dataset",
             ),
             models.CheckConstraint(condition=models.Q(state__in=[s.value for s in State]), name="standing_is_a_state"),
         ]
@@ -166,7 +168,9 @@ class ReleaseApproval(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["release", "role"], name="one_approval_a_role"),
             models.UniqueConstraint(fields=["release", "principal"], name="one_approval_a_person"),
-            models.CheckConstraint(condition=~models.Q(principal=models.F("released_by")), name="signer_releases_nothing"),
+            models.CheckConstraint(
+                condition=~models.Q(principal=models.F("released_by")), name="signer_releases_nothing"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -196,7 +200,9 @@ class QuarantineCase(models.Model):
 
     version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="cases")
     reason_code = models.CharField(max_length=24, choices=REASONS)
-    gate = models.CharField(max_length=1, help_text="The gate that failed, or the one a reviewer names; it must pass before release.")
+    gate = models.CharField(
+        max_length=1, help_text="The gate that failed, or the one a reviewer names; it must pass before release."
+    )
     from_state = models.CharField(max_length=12, choices=STATES)
     findings = models.JSONField(default=list)
     reason = models.TextField()
@@ -216,7 +222,9 @@ class QuarantineCase(models.Model):
     class Meta:
         ordering = ["due", "pk"]
         constraints = [
-            models.UniqueConstraint(fields=["version"], condition=models.Q(resolution=""), name="one_open_case_a_version"),
+            models.UniqueConstraint(
+                fields=["version"], condition=models.Q(resolution=""), name="one_open_case_a_version"
+            ),
             models.CheckConstraint(
                 condition=models.Q(resolution="", resolved_at__isnull=True)
                 | (~models.Q(resolution="") & models.Q(resolved_at__isnull=False)),

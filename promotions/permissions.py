@@ -30,7 +30,9 @@ def check_verb(person: Person, verb: Verb, version: DatasetVersion) -> Role:
     role = role_for(person, allowed, version)
     if role is None:
         who = " or ".join(sorted(allowed)) or "the console itself, inside a publish"
-        raise Refused("role_missing", f"Only {who} may {verb} a version of {version.dataset.slug}; you hold no such role on it.")
+        raise Refused(
+            "role_missing", f"Only {who} may {verb} a version of {version.dataset.slug}; you hold no such role on it."
+        )
     if verb in {Verb.PUBLISH, Verb.RESTORE}:
         _check_signed_nothing(person, version)
     return role
@@ -47,15 +49,22 @@ def check_release_case(person: Person, case: QuarantineCase) -> None:
     proposal = getattr(case.version, "proposal", None)
     authors = {case.plan_by, case.version.created_by, proposal.proposer if proposal else ""}
     if person.principal in authors:
-        raise Refused("author_releases", "You wrote the plan or brought the version in, so another reviewer must release it.")
+        raise Refused(
+            "author_releases", "You wrote the plan or brought the version in, so another reviewer must release it."
+        )
 
 
-def check_sign(person: Person, version: DatasetVersion, role: Role, *, required: tuple[str, ...], proposer: str | None) -> None:
+def check_sign(
+    person: Person, version: DatasetVersion, role: Role, *, required: tuple[str, ...], proposer: str | None
+) -> None:
     """Whether *person* may sign *version* in *role*."""
     if role not in roles.SIGNS:
         raise Refused("role_signs_nothing", f"No one signs as {role}.")
     if role.value not in required:
-        raise Refused("role_not_required", f"This version's label asks for {', '.join(required)}; a {role}'s signature has no place in it.")
+        raise Refused(
+            "role_not_required",
+            f"This version's label asks for {', '.join(required)}; a {role}'s signature has no place in it.",
+        )
     if role not in person.roles_on(version.dataset_id):
         raise Refused("role_missing", f"You are not a {role} of {version.dataset.slug}.")
     if proposer is None:
@@ -68,7 +77,9 @@ def check_propose(person: Person, version: DatasetVersion) -> Role:
     """Whether *person* may propose *version*."""
     role = role_for(person, roles.PROPOSES, version)
     if role is None:
-        raise Refused("role_missing", f"Only a contributor or operator of {version.dataset.slug} proposes its versions.")
+        raise Refused(
+            "role_missing", f"Only a contributor or operator of {version.dataset.slug} proposes its versions."
+        )
     return role
 
 

@@ -42,20 +42,50 @@ def count(
     """Counts *signatures* against the *required* roles for the dossier with *dossier_digest*."""
     findings: list[Finding] = []
     if not required:
-        findings.append(_finding("no_roles_required", "The policy label requires no sign-off role at all.", "Ask an admin to mend the label."))
+        findings.append(
+            _finding(
+                "no_roles_required",
+                "The policy label requires no sign-off role at all.",
+                "Ask an admin to mend the label.",
+            )
+        )
     if proposer is None:
-        findings.append(_finding("no_proposer", "The version has no proposer, so no one can be told apart from its signers.", "Propose it first."))
+        findings.append(
+            _finding(
+                "no_proposer",
+                "The version has no proposer, so no one can be told apart from its signers.",
+                "Propose it first.",
+            )
+        )
     live = [s for s in signatures if s.dossier_digest == dossier_digest]
     void = tuple(s for s in signatures if s.dossier_digest != dossier_digest)
     filled: dict[str, str] = {}
     people: set[str] = set()
     for signature in live:
         if signature.principal == proposer:
-            findings.append(_finding("proposer_signed", f"{signature.principal} proposed this version and may sign nothing on it.", "Another person must sign."))
+            findings.append(
+                _finding(
+                    "proposer_signed",
+                    f"{signature.principal} proposed this version and may sign nothing on it.",
+                    "Another person must sign.",
+                )
+            )
         elif signature.principal in people:
-            findings.append(_finding("signed_twice", f"{signature.principal} signed in more than one role.", "Another person must sign in the second role."))
+            findings.append(
+                _finding(
+                    "signed_twice",
+                    f"{signature.principal} signed in more than one role.",
+                    "Another person must sign in the second role.",
+                )
+            )
         elif signature.role in filled:
-            findings.append(_finding("role_filled_twice", f"The role {signature.role} was signed for more than once.", "One signature per role."))
+            findings.append(
+                _finding(
+                    "role_filled_twice",
+                    f"The role {signature.role} was signed for more than once.",
+                    "One signature per role.",
+                )
+            )
         else:
             filled[signature.role] = signature.principal
             people.add(signature.principal)

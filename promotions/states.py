@@ -68,7 +68,14 @@ class Rule:
 
 
 def _rule(  # noqa: PLR0913 - one keyword per column of the table
-    verb: Verb, sources: set[State | None], target: State, *, gates: str = "", quorum: bool = False, reason: bool = False, past: str
+    verb: Verb,
+    sources: set[State | None],
+    target: State,
+    *,
+    gates: str = "",
+    quorum: bool = False,
+    reason: bool = False,
+    past: str,
 ) -> tuple[Verb, Rule]:
     return verb, Rule(verb, frozenset(sources), target, gates, quorum, reason, past)
 

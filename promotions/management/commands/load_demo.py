@@ -17,6 +17,8 @@ class Command(BaseCommand):
         try:
             made = demo.load()
         except Refused as refusal:
-            raise CommandError(" ".join([refusal.message, *(f"{f.where}: {f.message}" for f in refusal.findings)])) from refusal
+            raise CommandError(
+                " ".join([refusal.message, *(f"{f.where}: {f.message}" for f in refusal.findings)])
+            ) from refusal
         for sentence in made or ["The demo is loaded already."]:
             self.stdout.write(sentence)
