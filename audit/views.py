@@ -42,12 +42,13 @@ def readers_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRes
 @require_GET
 @readers_only
 def entry_list(request: HttpRequest) -> HttpResponse:
-    """Newest first; ``event``, ``actor``, ``subject`` (starts with) and ``page`` come from the address."""
+    """Newest first; ``event``, ``actor`` (username or name), ``subject`` (starts with), ``page`` are in the address."""
     filters = {name: request.GET.get(name, "").strip() for name in ("event", "actor", "subject")}
     found = ledger.entries_about(filters["subject"])
-    for name in ("event", "actor"):
-        if filters[name]:
-            found = found.filter(**{name: filters[name]})
+    if filters["event"]:
+        found = found.filter(event=filters["event"])
+    if filters["actor"]:
+        found = found.filter(actor__in=presenters.usernames_like(filters["actor"]))
     page = Paginator(found, _PAGE).get_page(request.GET.get("page"))
     query = request.GET.copy()
     query.pop("page", None)
