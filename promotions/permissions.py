@@ -29,13 +29,20 @@ def check_verb(person: Person, verb: Verb, version: DatasetVersion) -> Role:
     allowed = roles.MAY[verb]
     role = role_for(person, allowed, version)
     if role is None:
-        who = " or ".join(sorted(allowed)) or "the console itself, inside a publish"
-        raise Refused(
-            "role_missing", f"Only {who} may {verb} a version of {version.dataset.slug}; you hold no such role on it."
-        )
+        raise Refused("role_missing", _only(verb, allowed, version))
     if verb in {Verb.PUBLISH, Verb.RESTORE}:
         _check_signed_nothing(person, version)
     return role
+
+
+def _only(verb: Verb, allowed: frozenset[Role], version: DatasetVersion) -> str:
+    """``Only an operator of ks_counties may publish its versions, and you are none.``"""
+    people = sorted(role.value for role in allowed if role is not Role.PIPELINE)
+    if not people:
+        return f"Only the console itself may {verb} a version, as part of its own work. Nobody needs to ask for it."
+    who = " or ".join(f"{'an' if role[0] in 'aeiou' else 'a'} {role}" for role in people)
+    verb_words = "release from quarantine" if verb is Verb.RELEASE else verb.value
+    return f"Only {who} of {version.dataset.slug} may {verb_words} its versions, and you are none."
 
 
 def _check_signed_nothing(person: Person, version: DatasetVersion) -> None:

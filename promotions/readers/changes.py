@@ -48,14 +48,23 @@ def facts_of(shelf: Shelf) -> Facts:
 
 
 def compare(before: Facts | None, after: Facts) -> list[Change]:
-    """One row a fact, as ``components/diff.html`` has them; with *before* absent, everything is new."""
+    """One row a fact, as ``components/diff.html`` has them; with *before* absent, everything is new.
+
+    What *after* was not brought to yet (rows, extent, the files that later steps make) is left out: it is not removed.
+    """
     rows = [_change(name, before.stated.get(name) if before else None, value) for name, value in after.stated.items()]
-    rows.append(_change("Rows", _figure(before.rows) if before else None, _figure(after.rows), _delta(before, after)))
+    if after.rows is not None:
+        rows.append(
+            _change("Rows", _figure(before.rows) if before else None, _figure(after.rows), _delta(before, after))
+        )
     if after.rejected:
         rows.append(_change("Rows set aside", _figure(before.rejected) if before else None, _figure(after.rejected)))
-    rows.append(_change("Extent (W, S, E, N)", _box(before.bbox) if before else None, _box(after.bbox)))
+    if after.bbox is not None:
+        rows.append(_change("Extent (W, S, E, N)", _box(before.bbox) if before else None, _box(after.bbox)))
     rows += _columns(before.columns if before else None, after.columns)
-    return rows + _files(before.files if before else {}, after.files)
+    known = before.files if before and after.rows is not None else {}
+    shared = {name: file for name, file in before.files.items() if name in after.files} if before else {}
+    return rows + _files(known or shared, after.files)
 
 
 def _columns(before: Mapping[str, str] | None, after: Mapping[str, str] | None) -> list[Change]:

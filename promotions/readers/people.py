@@ -42,7 +42,7 @@ def who_can(
         for principal, name in held[role].items()
         if principal not in but
     ]
-    return ", ".join(names) or f"nobody yet; an admin assigns the role {' or '.join(sorted(wanted))}"
+    return ", ".join(names) or f"nobody yet; an admin assigns the role {' or '.join(sorted(wanted - {Role.PIPELINE}))}"
 
 
 def _name(user: User) -> str:

@@ -17,7 +17,7 @@ from datasets.policy.requests import Action
 from promotions.evidence import Shelf
 from promotions.models import Job, JobState, Standing
 from promotions.readers import board, changes, deciding
-from promotions.states import State
+from promotions.states import PUBLISHING_VERB, State
 from promotions.views.asking import crumbs, moves_and_names, person_of, version_or_404
 
 
@@ -48,6 +48,7 @@ def board_context(person: Person, version: DatasetVersion) -> dict[str, Any]:
     before = changes.facts_of(Shelf.open(published, fresh=False)) if published else None
     compared = changes.compare(before, after)
     tone, sentence, detail = deciding.sentence(found)
+    offers = deciding.offers(found)
     return {
         "version": version,
         "standing": seen.standing,
@@ -64,7 +65,9 @@ def board_context(person: Person, version: DatasetVersion) -> dict[str, Any]:
         "state_shape": {"idle": "not_run"}.get(tone, tone),
         "decision": {"tone": tone, "sentence": sentence, "detail": detail},
         "signatures": deciding.signature_lines(found),
-        "offers": deciding.offers(found),
+        "offers": offers,
+        "withheld": [offer for offer in offers if not offer.allowed],
+        "signable": found.state in PUBLISHING_VERB,
         "running": Job.objects.filter(version=version, state__in=[JobState.QUEUED, JobState.RUNNING]).first(),
         "proposer": names.get(found.proposer, found.proposer),
     }
@@ -96,7 +99,7 @@ def _map(version: DatasetVersion, facts: changes.Facts, person: Person) -> dict[
     return {
         "src": src,
         "bbox": f"{west},{south},{east},{north}",
-        "title": "What would go out",
+        "title": "What is served" if version.standing.state == State.PUBLISHED else "What would go out",
         "count": facts.rows,
         "extent": f"{abs(west):.2f}° to {abs(east):.2f}° W, {south:.2f}° to {north:.2f}° N"
         if east < 0 < south
