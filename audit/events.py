@@ -54,6 +54,7 @@ class Event(StrEnum):
     CASE_UPDATED = "case.updated", "updated the quarantine case on {subject}", "neutral"
     CASE_RESOLVED = "case.resolved", "resolved the quarantine case on {subject}", "good"
     RUN_FAILED = "run.failed", "had a run fail on {subject}", "danger"
+    RUN_CANCELLED = "run.cancelled", "cancelled a run on {subject}", "caution"
     RUN_REQUESTED = "run.requested", "requested a run on {subject}", "info"
     ROLE_ASSIGNED = "role.assigned", "assigned a role to {subject}", "caution"
     ROLE_REVOKED = "role.revoked", "revoked a role from {subject}", "caution"

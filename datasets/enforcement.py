@@ -6,8 +6,10 @@ absent are the same answer: ``None``. Superusers are nobody special. (Design §6
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
 
@@ -26,25 +28,36 @@ def visible_versions(person: Person, action: Action = Action.DISCOVER) -> QueryS
 
 
 def predicate(person: Person, action: Action) -> Q:
-    """The condition on ``DatasetVersion`` that holds just where a decision would say allow. One query, for labels."""
-    labels = decisions.label_facts()
-    condition = _for_roles(person, person.roles, action, labels, granted=False)
+    """The condition on ``DatasetVersion`` that holds just where a decision would say allow.
+
+    Two queries: the labels, and the pairs of label and standing that occur, since only those need an answer.
+    """
+    among = _Occurring(decisions.label_facts(), _occurring())
+    condition = _for_roles(person, person.roles, action, among, granted=False)
     alike: dict[tuple[frozenset[Role], bool], list[int]] = {}
     for dataset_pk, grants in person.grants.items():
         alike.setdefault((person.roles_on(dataset_pk), READ_RESTRICTED in grants), []).append(dataset_pk)
     for (roles, granted), dataset_pks in alike.items():
-        condition |= Q(dataset_id__in=dataset_pks) & _for_roles(person, roles, action, labels, granted=granted)
+        condition |= Q(dataset_id__in=dataset_pks) & _for_roles(person, roles, action, among, granted=granted)
     return condition
 
 
-def _for_roles(
-    person: Person, roles: frozenset[Role], action: Action, labels: Mapping[str, LabelFacts], *, granted: bool
-) -> Q:
+class _Occurring(NamedTuple):
+    """Label facts, and the (label, standing) pairs that versions have now."""
+
+    labels: Mapping[str, LabelFacts]
+    pairs: frozenset[tuple[str, str]]
+
+
+def _occurring() -> frozenset[tuple[str, str]]:
+    rows = DatasetVersion.objects.order_by().values_list("policy_label_id", "standing__state").distinct()
+    return frozenset((label or decisions.UNLABELLED, state) for label, state in rows if state is not None)
+
+
+def _for_roles(person: Person, roles: frozenset[Role], action: Action, among: _Occurring, *, granted: bool) -> Q:
     names = frozenset(r.value for r in roles) or frozenset({Role.PUBLIC.value})
     condition = Q(pk__in=[])
-    for group in readable(names, action.value, labels):
-        if group.has_grant != granted:
-            continue
+    for group in readable(names, action.value, among.labels, among=among.pairs, granted=granted):
         labelled = Q(policy_label_id=group.label)
         if group.label == decisions.UNLABELLED:
             labelled |= Q(policy_label_id__isnull=True)
@@ -71,6 +84,7 @@ def enforce(person: Person, version: DatasetVersion, action: Action, *, at: date
         person=person,
         standing=version.standing.state,
         has_bytes=True,
+        obligations=(json.loads(version.spec.canonical).get("sensitivity") or {}).get("obligations") or (),
         reading=True,
     )
     request = decisions.request_for(person, action, resource, dataset_pk=version.dataset_id)

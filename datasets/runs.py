@@ -7,7 +7,7 @@ earlier one's place (``current_files``), and both receipts stay.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -55,8 +55,14 @@ def record_run(  # noqa: PLR0913 - a receipt's own fields
     by: Person,
     role: str,
     at: datetime,
+    hold: Callable[[], None],
 ) -> RunReceipt:
-    """Builds the receipt, stores its bytes, enters it in the ledger and files the outputs under *version*."""
+    """Builds the receipt, stores its bytes, enters it in the ledger and files the outputs under *version*.
+
+    ``hold`` is called first, inside the transaction: it raises when whoever runs this no longer may (a lost claim), and
+    what it locked stays locked until the run is recorded.
+    """
+    hold()
     document = receipts.build_receipt(
         run_id=run_id,
         operation=operation,

@@ -8,7 +8,6 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from django.contrib.auth.models import User
-from django.db import transaction
 
 from audit import ledger
 from audit.digests import digest_bytes
@@ -17,29 +16,24 @@ from datasets.errors import Refused
 from datasets.people import Person
 from promotions import permissions
 from promotions.models import QuarantineCase
-from promotions.transitions import keep_refusal
+from promotions.refusals import attempt
 
 
 def update_case(  # noqa: PLR0913 - the facts of a plan
     *, case_pk: int, owner: str, due: date, plan: str, by: Person, at: datetime
 ) -> QuarantineCase:
     """Sets owner, due date and plan of an open case. Raises ``Refused`` for an ended case and for who may not."""
-    reference = f"case/{case_pk}"
-    try:
-        with transaction.atomic():
-            case = (
-                QuarantineCase.objects.select_for_update(of=("self",))
-                .select_related("version__dataset")
-                .filter(pk=case_pk)
-                .first()
-            )
-            if case is None:
-                raise Refused("no_such_case", "There is no such case.")
-            reference = case.version.reference
-            return _update(case, owner.strip(), due, plan.strip(), by, at)
-    except Refused as refusal:
-        keep_refusal(by=by, verb="update_case", subject=reference, code=refusal.code, at=at)
-        raise
+    with attempt(by=by, verb="update_case", subject=f"case/{case_pk}", at=at) as made:
+        case = (
+            QuarantineCase.objects.select_for_update(of=("self",))
+            .select_related("version__dataset")
+            .filter(pk=case_pk)
+            .first()
+        )
+        if case is None:
+            raise Refused("no_such_case", "There is no such case.")
+        made.subject = case.version.reference
+        return _update(case, owner.strip(), due, plan.strip(), by, at)
 
 
 def _update(case: QuarantineCase, owner: str, due: date, plan: str, by: Person, at: datetime) -> QuarantineCase:  # noqa: PLR0913 - as above

@@ -22,6 +22,7 @@ from datasets.people import PIPELINE, Person
 from datasets.policy.roles import Role
 from promotions import permissions, roles
 from promotions.models import Job, JobLine, JobState
+from promotions.refusals import attempt
 
 LEASE = timedelta(seconds=20)
 RENEW_SECONDS = 5.0
@@ -50,9 +51,12 @@ def request_intake(*, acquisition: Acquisition, propose: bool, note: str, by: Pe
 
 def request_promotion(*, version: DatasetVersion, by: Person, at: datetime) -> Job:
     """Owes the steps from where *version* stands to CATALOG; one such job at a time."""
-    if permissions.role_for(by, roles.REQUESTS_RUNS | {Role.REVIEWER, Role.STEWARD, Role.PIPELINE}, version) is None:
-        raise Refused("role_missing", f"You have no role on {version.dataset.slug} that asks for runs.")
-    with transaction.atomic():
+    with attempt(by=by, verb="run", subject=version.reference, at=at):
+        if (
+            permissions.role_for(by, roles.REQUESTS_RUNS | {Role.REVIEWER, Role.STEWARD, Role.PIPELINE}, version)
+            is None
+        ):
+            raise Refused("role_missing", f"You have no role on {version.dataset.slug} that asks for runs.")
         DatasetVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
         running = Job.objects.filter(version=version, state__in=[JobState.QUEUED, JobState.RUNNING]).first()
         if running is not None:
@@ -66,18 +70,20 @@ def request_promotion(*, version: DatasetVersion, by: Person, at: datetime) -> J
             requested_at=at,
         )
         _record(Event.RUN_REQUESTED, by, job, at)
-    return job
+        return job
 
 
 def retry(*, job: Job, by: Person, at: datetime) -> Job:
-    """A new job that does what a failed or cancelled one did not."""
-    if job.state not in {JobState.FAILED, JobState.CANCELLED}:
-        raise Refused(
-            "not_retryable", f"Only a failed or cancelled run is tried again; this one is {job.get_state_display()}."
-        )
-    if Role.OPERATOR not in by.roles_on(job.acquisition.dataset_id) and by.principal != job.requested_by:
-        raise Refused("role_missing", "Only an operator, or who asked for the run, tries it again.")
-    with transaction.atomic():
+    """A new job that does what a failed or cancelled one did not; one for each that ended so."""
+    with attempt(by=by, verb="retry", subject=_subject(job), at=at):
+        _check_own(job, by, "tries it again")
+        ended = Job.objects.select_for_update(of=("self",)).get(pk=job.pk)
+        if ended.state not in {JobState.FAILED, JobState.CANCELLED}:
+            message = f"Only a failed or cancelled run is tried again; this one is {ended.get_state_display()}."
+            raise Refused("not_retryable", message)
+        made = Job.objects.filter(retry_of=job).first()
+        if made is not None:
+            raise Refused("retried_already", f"Already tried again by {made.requested_by}.")
         again = Job.objects.create(
             kind=job.kind,
             acquisition=job.acquisition,
@@ -89,22 +95,28 @@ def retry(*, job: Job, by: Person, at: datetime) -> Job:
             retry_of=job,
         )
         _record(Event.RUN_REQUESTED, by, again, at)
-    return again
+        return again
 
 
 def cancel(*, job: Job, by: Person, at: datetime) -> None:
     """Stops a job that waits or runs; what it has recorded stays."""
+    with attempt(by=by, verb="cancel", subject=_subject(job), at=at):
+        _check_own(job, by, "cancels it")
+        changed = Job.objects.filter(pk=job.pk, state__in=[JobState.QUEUED, JobState.RUNNING]).update(
+            state=JobState.CANCELLED,
+            finished_at=at,
+            lease_until=None,
+            failure_code="cancelled",
+            failure=f"Cancelled by {by.name}.",
+        )
+        if changed != 1:
+            raise Refused("already_ended", "The run has ended already.")
+        _record(Event.RUN_CANCELLED, by, job, at)
+
+
+def _check_own(job: Job, by: Person, does: str) -> None:
     if Role.OPERATOR not in by.roles_on(job.acquisition.dataset_id) and by.principal != job.requested_by:
-        raise Refused("role_missing", "Only an operator, or who asked for the run, cancels it.")
-    changed = Job.objects.filter(pk=job.pk, state__in=[JobState.QUEUED, JobState.RUNNING]).update(
-        state=JobState.CANCELLED,
-        finished_at=at,
-        lease_until=None,
-        failure_code="cancelled",
-        failure=f"Cancelled by {by.name}.",
-    )
-    if changed != 1:
-        raise Refused("already_ended", "The run has ended already.")
+        raise Refused("role_missing", f"Only an operator, or who asked for the run, {does}.")
 
 
 def owed(now: datetime) -> list[int]:
@@ -187,6 +199,10 @@ class Reporter:
             self._next = now + PROGRESS_EVERY
             self._hold(done_units=done, total_units=total)
 
+    def hold(self) -> None:
+        """Renews the claim, or raises ``LostClaim``; inside a transaction the claim then stays put until it ends."""
+        self._hold()
+
     def holds_version(self, version: DatasetVersion) -> None:
         """Files the job under the version it made."""
         self.job.version = version
@@ -228,12 +244,15 @@ class Heartbeat:
 
 
 def _record(event: Event, by: Person, job: Job, at: datetime, references: dict[str, str] | None = None) -> None:
-    subject = job.version.reference if job.version else f"kfm://dataset/{job.acquisition.dataset.slug}"
     ledger.append(
         event=event,
         actor=by.principal,
         role=min((r.value for r in by.all_roles), default=Role.PIPELINE.value),
-        subject=subject,
+        subject=_subject(job),
         references={"job": str(job.pk), "acquisition": job.acquisition.acquisition_id, **(references or {})},
         at=at,
     )
+
+
+def _subject(job: Job) -> str:
+    return job.version.reference if job.version else f"kfm://dataset/{job.acquisition.dataset.slug}"

@@ -9,8 +9,6 @@ from __future__ import annotations
 import dataclasses
 from datetime import datetime
 
-from django.db import transaction
-
 from audit import ledger
 from audit.digests import digest_bytes
 from audit.events import Event
@@ -22,7 +20,7 @@ from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from promotions import permissions
 from promotions.models import Standing
-from promotions.transitions import keep_refusal
+from promotions.refusals import attempt
 
 #: Who may ask; the policy decides which of them may do what (a reviewer tightens, a steward also assigns the first).
 ASSIGNS = frozenset({Role.STEWARD, Role.REVIEWER})
@@ -30,22 +28,17 @@ ASSIGNS = frozenset({Role.STEWARD, Role.REVIEWER})
 
 def assign_label(*, version_pk: int, label: str, by: Person, reason: str, at: datetime) -> DatasetVersion:
     """Gives the version *label*. Raises ``Refused`` for loosening, for an unknown label, and for who may not."""
-    reference = f"version/{version_pk}"
-    try:
-        with transaction.atomic():
-            standing = (
-                Standing.objects.select_for_update(of=("self",))
-                .select_related("version__dataset", "version__policy_label")
-                .filter(version_id=version_pk)
-                .first()
-            )
-            if standing is None:
-                raise Refused("no_such_version", "There is no such version.")
-            reference = standing.version.reference
-            return _assign(standing, label, by, reason.strip(), at)
-    except Refused as refusal:
-        keep_refusal(by=by, verb=Action.ASSIGN_LABEL.value, subject=reference, code=refusal.code, at=at)
-        raise
+    with attempt(by=by, verb=Action.ASSIGN_LABEL.value, subject=f"version/{version_pk}", at=at) as made:
+        standing = (
+            Standing.objects.select_for_update(of=("self",))
+            .select_related("version__dataset", "version__policy_label")
+            .filter(version_id=version_pk)
+            .first()
+        )
+        if standing is None:
+            raise Refused("no_such_version", "There is no such version.")
+        made.subject = standing.version.reference
+        return _assign(standing, label, by, reason.strip(), at)
 
 
 def _assign(standing: Standing, label: str, by: Person, reason: str, at: datetime) -> DatasetVersion:

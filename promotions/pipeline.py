@@ -177,10 +177,11 @@ def _advance_or_quarantine(version: DatasetVersion, verb: Verb, reporter: jobs.R
         if letter is None:
             raise
         findings = [f for g in failed.failed for f in failed.results[g].findings]
+        unprotected = letter == "C" and all(f.clause == "C2" for f in failed.results["C"].findings)
         transitions.quarantine(
             version_pk=version.pk,
             by=PIPELINE,
-            reason_code=REASON_OF_GATE[letter],
+            reason_code=ReasonCode.REDACTION_REQUIRED if unprotected else REASON_OF_GATE[letter],
             reason=failed.message,
             findings=[f.as_json() for f in findings],
             gate=letter,

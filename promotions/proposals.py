@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import transaction
-
 from audit import ledger
 from audit.digests import digest_bytes
 from audit.events import Event
@@ -14,20 +12,16 @@ from datasets.models import DatasetVersion
 from datasets.people import Person
 from promotions import permissions
 from promotions.models import Proposal, Standing
+from promotions.refusals import attempt
 from promotions.states import PUBLISHING_VERB, State
-from promotions.transitions import keep_refusal
 
 OPEN_STATES = frozenset({State.RAW, State.WORK, State.PROCESSED, State.CATALOG})
 
 
 def propose(*, version: DatasetVersion, by: Person, note: str, at: datetime) -> Proposal:
     """Records that *by* wants *version* published. The first proposer stays the proposer; only they propose again."""
-    try:
-        with transaction.atomic():
-            return _propose(version, by, note, at)
-    except Refused as refusal:
-        keep_refusal(by=by, verb="propose", subject=version.reference, code=refusal.code, at=at)
-        raise
+    with attempt(by=by, verb="propose", subject=version.reference, at=at):
+        return _propose(version, by, note, at)
 
 
 def _propose(version: DatasetVersion, by: Person, note: str, at: datetime) -> Proposal:

@@ -19,15 +19,15 @@ from audit.events import Event
 from datasets.decisions import decide, document_of, request_for, resource_of
 from datasets.errors import Refused
 from datasets.models import DatasetVersion
-from datasets.people import Person
+from datasets.people import Person, person_for
 from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from promotions import dossier as dossiers
 from promotions import gates, permissions, roles
 from promotions.errors import GatesFailed
 from promotions.models import Dossier, Proposal, SignOff, Standing
+from promotions.refusals import attempt
 from promotions.states import PUBLISHING_VERB, State
-from promotions.transitions import keep_refusal
 
 FRESH = timedelta(minutes=2)
 _MADE_HERE = object()
@@ -43,10 +43,11 @@ class Reauthenticated:
 
 
 def reauthenticate(*, user: User, password: str, at: datetime) -> Reauthenticated:
-    """Checks the password again; raises ``Refused`` when it is wrong."""
-    found = authenticate(username=user.get_username(), password=password)
-    if found is None or found.pk != user.pk:
-        raise Refused("password_wrong", "The password is not right, so nothing was signed. Try again.")
+    """Checks the password again; raises ``Refused`` when it is wrong, which the ledger keeps."""
+    with attempt(by=person_for(user), verb="reauthenticate", subject=f"user/{user.get_username()}", at=at):
+        found = authenticate(username=user.get_username(), password=password)
+        if found is None or found.pk != user.pk:
+            raise Refused("password_wrong", "The password is not right, so nothing was signed. Try again.")
     return Reauthenticated(user.get_username(), at, _MADE_HERE)
 
 
@@ -54,15 +55,10 @@ def sign(  # noqa: PLR0913 - what a signature binds
     *, version_pk: int, by: Person, role: Role, seen: str, proof: Reauthenticated, at: datetime
 ) -> SignOff:
     """Signs the dossier with digest *seen* in *role*. Everything is looked at again under the lock first."""
-    reference = f"version/{version_pk}"
-    try:
-        with transaction.atomic(durable=True):
-            standing = _lock(version_pk)
-            reference = standing.version.reference
-            return _sign(standing, by, role, seen, proof, at)
-    except Refused as refusal:
-        keep_refusal(by=by, verb="sign", subject=reference, code=refusal.code, at=at)
-        raise
+    with attempt(by=by, verb="sign", subject=f"version/{version_pk}", at=at) as made:
+        standing = _lock(version_pk)
+        made.subject = standing.version.reference
+        return _sign(standing, by, role, seen, proof, at)
 
 
 def _sign(standing: Standing, by: Person, role: Role, seen: str, proof: Reauthenticated, at: datetime) -> SignOff:  # noqa: PLR0913 - as above
@@ -117,15 +113,10 @@ def _sign(standing: Standing, by: Person, role: Role, seen: str, proof: Reauthen
 
 def request_changes(*, version_pk: int, by: Person, note: str, at: datetime) -> Proposal:
     """Asks the proposer for changes; publishing waits until the proposer answers by proposing again."""
-    reference = f"version/{version_pk}"
-    try:
-        with transaction.atomic(durable=True):
-            standing = _lock(version_pk)
-            reference = standing.version.reference
-            return _request_changes(standing, by, note.strip(), at)
-    except Refused as refusal:
-        keep_refusal(by=by, verb="request_changes", subject=reference, code=refusal.code, at=at)
-        raise
+    with attempt(by=by, verb="request_changes", subject=f"version/{version_pk}", at=at) as made:
+        standing = _lock(version_pk)
+        made.subject = standing.version.reference
+        return _request_changes(standing, by, note.strip(), at)
 
 
 def _request_changes(standing: Standing, by: Person, note: str, at: datetime) -> Proposal:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Q
 
 from audit import ledger
@@ -27,6 +26,7 @@ from promotions import dossier as dossiers
 from promotions import gates, permissions, releases
 from promotions.errors import GatesFailed
 from promotions.models import QuarantineCase, Standing, Tombstone, Transition
+from promotions.refusals import attempt
 from promotions.states import RULES, ReasonCode, Rule, State, Verb
 
 EVENTS: dict[Verb, Event] = {
@@ -118,7 +118,7 @@ def withdraw(*, version_pk: int, by: Person, reason: str, incident: str, at: dat
             state=State.WITHDRAWN.value,
             round=written.round,
             reason=reason,
-            incident=incident,
+            incident=incident.strip() or f"INC-{at:%Y%m%d}-{written.ledger_index}",
             at=at,
         )
         return written
@@ -183,28 +183,19 @@ def _attempt(  # noqa: PLR0913 - what an attempt is made of
     reason_code: str = "",
 ) -> Iterator[_Move]:
     """The transaction around one transition; on a refusal it is undone, and the refusal is recorded in its own."""
-    reference = f"version/{version_pk}"
     try:
-        with transaction.atomic(durable=True):
+        with attempt(by=by, verb=verb.value, subject=f"version/{version_pk}", at=at) as made:
             standing = _lock(version_pk)
-            reference = standing.version.reference
+            made.subject = standing.version.reference
             move = _look_again(standing, verb, by, at, reason, reason_code)
             if seen is not None and seen != _digest(move):
                 raise Refused(
                     "dossier_changed", "What you saw has changed since. Look at the board again before you go on."
                 )
             yield move
-    except Refused as refusal:
-        keep_refusal(by=by, verb=verb.value, subject=reference, code=refusal.code, at=at)
-        if isinstance(refusal, GatesFailed):
-            dossiers.keep_evaluation(refusal.dossier, refusal.results, by=by, at=at)
+    except GatesFailed as failed:
+        dossiers.keep_evaluation(failed.dossier, failed.results, by=by, at=at)
         raise
-
-
-def keep_refusal(*, by: Person, verb: str, subject: str, code: str, at: datetime) -> None:
-    """Enters a refused attempt in the ledger."""
-    role = min((r.value for r in by.all_roles), default=Role.PUBLIC.value)
-    ledger.refuse(actor=by.principal, role=role, verb=verb, subject=subject, code=code, at=at)
 
 
 def _lock(version_pk: int) -> Standing:

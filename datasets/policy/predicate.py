@@ -8,15 +8,14 @@ Cells assume ``has_bytes`` and no obligation beyond the label's; a caller that l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import product
-from types import MappingProxyType
 from typing import NamedTuple
 
 from datasets.policy.engine import PolicyRequest, ResourceFacts, decide
 from datasets.policy.labels import LabelFacts
-from datasets.policy.requests import READING_ACTIONS, STANDINGS
+from datasets.policy.requests import READING_ACTIONS
 from datasets.policy.roles import READ_RESTRICTED
 
 #: No reading rule looks at the time; an instant is needed for the request to be well formed.
@@ -32,27 +31,9 @@ class Cell(NamedTuple):
     has_grant: bool
 
 
-def allowed_matrix(roles: frozenset[str], action: str, labels: Mapping[str, LabelFacts]) -> Mapping[Cell, bool]:
-    """Cell to allowed, for every label x standing x proposer x grant. Cached per roles, action and label facts.
-
-    For datasets on which the principal holds a role grant, call again with that role added. Raises
-    ``ValueError`` for an
-    action that does not read a version.
-    """
-    if action not in READING_ACTIONS:
-        raise ValueError(f"{action!r} reads no version; use one of {', '.join(READING_ACTIONS)}.")
-    return _matrix(roles, action, tuple(labels[name] for name in sorted(labels)))
-
-
-@lru_cache(maxsize=256)
-def _matrix(roles: frozenset[str], action: str, labels: tuple[LabelFacts, ...]) -> Mapping[Cell, bool]:
-    by_name = {facts.name: facts for facts in labels}
-    combinations = product(sorted(by_name), STANDINGS, (False, True), (False, True))
-    cells = (Cell(*combination) for combination in combinations)
-    return MappingProxyType({cell: _allowed(roles, action, cell, by_name) for cell in cells})
-
-
-def _allowed(roles: frozenset[str], action: str, cell: Cell, labels: Mapping[str, LabelFacts]) -> bool:
+@lru_cache(maxsize=65536)
+def cell_allowed(roles: frozenset[str], action: str, cell: Cell, facts: LabelFacts) -> bool:
+    """One cell's answer, asked of the policies once a process for the same roles, action and label facts."""
     request = PolicyRequest(
         principal_ref="predicate",
         roles=roles,
@@ -67,25 +48,36 @@ def _allowed(roles: frozenset[str], action: str, cell: Cell, labels: Mapping[str
             grants=frozenset({READ_RESTRICTED}) if cell.has_grant else frozenset(),
         ),
     )
-    return decide(request, labels=labels, decision_id="predicate", evaluated_at=_ANY_INSTANT).allowed
+    return decide(request, labels={facts.name: facts}, decision_id="predicate", evaluated_at=_ANY_INSTANT).allowed
 
 
 class ReadableGroup(NamedTuple):
-    """Standings of one label that are readable when ``is_proposer`` and ``has_grant`` are as given."""
+    """Standings of one label that are readable when ``is_proposer`` is as given."""
 
     label: str
     standings: frozenset[str]
     is_proposer: bool
-    has_grant: bool
 
 
-def readable(roles: frozenset[str], action: str, labels: Mapping[str, LabelFacts]) -> tuple[ReadableGroup, ...]:
-    """The allowed cells grouped by label and flags, for building one OR of conditions; empty groups are left out."""
-    groups: dict[tuple[str, bool, bool], set[str]] = {}
-    for cell, allowed in allowed_matrix(roles, action, labels).items():
-        if allowed:
-            groups.setdefault((cell.label, cell.is_proposer, cell.has_grant), set()).add(cell.standing)
-    return tuple(
-        ReadableGroup(label, frozenset(standings), is_proposer, has_grant)
-        for (label, is_proposer, has_grant), standings in sorted(groups.items())
-    )
+def readable(
+    roles: frozenset[str],
+    action: str,
+    labels: Mapping[str, LabelFacts],
+    *,
+    among: Iterable[tuple[str, str]],
+    granted: bool,
+) -> tuple[ReadableGroup, ...]:
+    """What may be read of the (label, standing) pairs in *among*, grouped for one OR of conditions.
+
+    ``granted``: the principal holds ``read_restricted``. For datasets with a role grant, call again with that role
+    added. A label without facts is unknown, so nothing under it is readable. Raises ``ValueError`` for an action that
+    reads no version.
+    """
+    if action not in READING_ACTIONS:
+        raise ValueError(f"{action!r} reads no version; use one of {', '.join(READING_ACTIONS)}.")
+    groups: dict[tuple[str, bool], set[str]] = {}
+    for (label, standing), is_proposer in product(sorted(set(among)), (False, True)):
+        facts = labels.get(label)
+        if facts is not None and cell_allowed(roles, action, Cell(label, standing, is_proposer, granted), facts):
+            groups.setdefault((label, is_proposer), set()).add(standing)
+    return tuple(ReadableGroup(label, frozenset(found), own) for (label, own), found in sorted(groups.items()))

@@ -116,6 +116,7 @@ def build_catalogs(version: DatasetVersion, *, proposer: str, work: Workspace) -
         by=PIPELINE,
         role=Role.PIPELINE.value,
         at=work.at,
+        hold=work.listener.hold,
     )
 
 

@@ -112,6 +112,7 @@ def record(version: DatasetVersion, report: Artifact, work: Workspace) -> None:
         by=PIPELINE,
         role=Role.PIPELINE.value,
         at=work.at,
+        hold=work.listener.hold,
     )
     if version.policy_label is not None:
         ledger.append(

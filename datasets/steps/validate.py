@@ -206,6 +206,7 @@ def _record_redact(  # noqa: PLR0913 - what a redaction is made of
         by=PIPELINE,
         role=Role.PIPELINE.value,
         at=work.at,
+        hold=work.listener.hold,
     )
 
 
@@ -244,6 +245,7 @@ def _record_validate(  # noqa: PLR0913 - what a run is made of
         by=PIPELINE,
         role=Role.PIPELINE.value,
         at=work.at,
+        hold=work.listener.hold,
     )
 
 

@@ -18,6 +18,9 @@ class Listener(Protocol):
     def line(self, text: str) -> None:
         """One line for the log: ids, digests and counts, never values."""
 
+    def hold(self) -> None:
+        """Raises when this worker may not go on; called inside the transaction that records the run."""
+
     def progress(self, done: int, total: int | None) -> None:
         """Units done of *total* (``None``: not known)."""
 

@@ -15,6 +15,10 @@ from audit.findings import Finding
 from promotions.gates import ClauseFinding, under
 
 ANSWER = ("decision", "obligations")
+MEND_LABEL = (
+    "Run the checks again under the present label. Past WORK, ask a reviewer to quarantine the version "
+    "(REDACTION_REQUIRED) first, and to release it once the checks have been run."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ def _recorded(evidence: Evidence) -> list[ClauseFinding]:
                 "decision_for_other_label",
                 "policy_decision#/policy_label",
                 f"The decision is for the label {decision.get('policy_label')!r}; the version's is {evidence.label!r}.",
-                "Run the checks again under the present label.",
+                MEND_LABEL,
             )
         )
     resource = (decision.get("request") or {}).get("resource") or {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -63,12 +62,11 @@ def retry(request: HttpRequest, job_pk: int) -> HttpResponse:
         messages.info(request, f"Already tried again by {again.requested_by}: this is that run.")
         return redirect("promotions:job", job_pk=again.pk)
     try:
-        with transaction.atomic():
-            again = jobs.retry(job=job, by=request.person, at=timezone.now())  # type: ignore[attr-defined]  # PersonMiddleware's
-            transaction.on_commit(lambda: wake(again.pk))
+        again = jobs.retry(job=job, by=request.person, at=timezone.now())  # type: ignore[attr-defined]  # PersonMiddleware's
     except Refused as refusal:
         messages.error(request, refusal.message)
         return redirect("promotions:job", job_pk=job.pk)
+    wake(again.pk)
     messages.success(request, "A new run is owed; it takes up what this one left.")
     return redirect("promotions:job", job_pk=again.pk)
 

@@ -52,6 +52,7 @@ def a_run(version, operation, *parts):
         params={},
         by=PIPELINE,
         role="pipeline",
+        hold=lambda: None,
         at=at,
     )
 

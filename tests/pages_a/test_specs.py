@@ -179,10 +179,10 @@ def test_the_list_shows_each_reader_their_own(world, as_, django_assert_max_num_
     assert world.dataset.slug in as_("contributor").get(address).content.decode()
     version = world.version_in(State.PUBLISHED)
     public, steward = as_(""), as_("steward")
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(10):
         page = public.get(address)
     assert version.version_id in page.content.decode()
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         steward.get(address)
     for query in ({"q": "wells"}, {"label": "public"}, {"standing": "PUBLISHED"}, {"q": "Test Sur"}, {"sort": "-when"}):
         assert version.version_id in as_("").get(address, query).content.decode(), query

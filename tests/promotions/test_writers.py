@@ -66,7 +66,8 @@ def run(world, version):
     return lambda: record_run(
         version=version, run_id="kfm://run/2026-02-01T08:00:00Z.again", operation="rebuild", inputs=[file.artifact],
         files=[NewFile(file.artifact, "processed", "preview", file.path)], passed=True, report=file.artifact,
-        decision=decision, params={}, by=PIPELINE, role="pipeline", at=AT,
+        decision=decision, params={}, by=PIPELINE, role="pipeline", hold=lambda: None,
+        at=AT,
     )  # fmt: skip
 
 
