@@ -38,7 +38,7 @@ check-static: setup-dev
 	@if $(PY) manage.py help --commands | grep -qx generate_docs; then \
 	  echo "$(PY) manage.py generate_docs --check"; $(PY) manage.py generate_docs --check; \
 	else echo "No command generate_docs: the generated docs were NOT compared." >&2; exit 1; fi
-	$(BIN)/djlint templates --check --lint --profile=django
+	$(BIN)/djlint templates --lint
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
