@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,10 @@ from uuid import uuid4
 import pytest
 from celery.contrib.testing.worker import start_worker
 from celery.signals import task_postrun
+from django.apps import apps
 from django.db import connections
 
+from datasets.models import PolicyLabel
 from kfm_console.celery import app
 from promotions import demo
 from promotions.demo import DEMO_ACCOUNTS, Account
@@ -23,7 +26,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def accounts(transactional_db: None) -> dict[str, Account]:
-    """The demo accounts by the role they hold; no data."""
+    """The demo accounts by the role they hold; no data. Labels that an earlier test's flush took are there again."""
+    if not PolicyLabel.objects.exists():
+        importlib.import_module("datasets.migrations.0003_built_in_labels").seed(apps, None)
     demo.accounts()
     return {account.role.value: account for account in DEMO_ACCOUNTS}
 
@@ -40,10 +45,10 @@ def town(
 
 
 @pytest.fixture
-def worker(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
-    """``with worker():`` a real Celery worker on a queue of this test alone; what was asked before waits for it."""
-    monkeypatch.setattr(app.conf, "task_default_queue", f"e2e-{uuid4()}")
-    app.amqp.__dict__.pop("queues", None)  # Celery keeps the queues it was first asked for
+def worker() -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """A real Celery worker, for a ``with``, on a queue of this test alone; what was asked earlier waits for it."""
+    usual = app.conf.task_default_queue
+    _use_queue(f"e2e-{uuid4()}")
 
     @contextmanager
     def running() -> Iterator[None]:
@@ -54,7 +59,13 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManag
         finally:
             task_postrun.disconnect(_let_go)
 
-    return running
+    yield running
+    _use_queue(usual)
+
+
+def _use_queue(name: str) -> None:
+    app.conf.task_default_queue = name
+    app.amqp.__dict__.pop("queues", None)  # Celery keeps the queues that it was first asked for
 
 
 def _let_go(**_signal: Any) -> None:
