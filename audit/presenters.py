@@ -71,6 +71,8 @@ def sentence(entry: LedgerEntry, names: Mapping[str, str] = _NOBODY) -> str:
 def _refused(entry: LedgerEntry) -> str:
     """What a refused action was, where the entry says so: ``“publish” on``."""
     verb = str(entry.references.get("verb", "")) if entry.event == Event.ACTION_REFUSED else ""
+    if verb == "reauthenticate":
+        return "the password check for"
     return f"“{verb.replace('_', ' ').replace('{', '').replace('}', '')}” on" if verb else "an action on"
 
 

@@ -31,7 +31,10 @@ def console(request: HttpRequest) -> dict[str, Any]:
 
 
 def ledger_state(person: Person) -> dict[str, str]:
-    """How far the ledger is signed: a tone, a sentence, and the ledger's address for those who may read it."""
+    """How far the ledger is signed: a tone, a sentence, and the ledger's address for those who may read it.
+
+    Late is an entry that waits for its checkpoint, not a checkpoint that is old because nothing happened since.
+    """
     now = timezone.now()
     size, checkpoint = home.ledger_head()
     href = reverse("audit:entry_list") if person.roles & LEDGER_READERS else ""
@@ -40,7 +43,7 @@ def ledger_state(person: Person) -> dict[str, str]:
     if checkpoint is None:
         return {"tone": "quarantine", "sentence": f"ledger: {size} entries, no checkpoint signed yet", "href": href}
     open_entries = size - checkpoint.size
-    late = open_entries > 0 and (now - checkpoint.at).total_seconds() > home.LATE_SECONDS
+    late = open_entries > 0 and (now - home.uncovered_since(checkpoint)).total_seconds() > home.LATE_SECONDS
     rest = f", {open_entries} newer" if open_entries else ""
     sentence = f"ledger: {size} entries; checkpoint signed {relative(checkpoint.at, now)}{rest}"
     return {"tone": "quarantine" if late else "pass", "sentence": sentence, "href": href}

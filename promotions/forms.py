@@ -44,6 +44,10 @@ class SignForm(SeenForm):
 
     def __init__(self, *args: Any, may: Iterable[Role] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.offer(may)
+
+    def offer(self, may: Iterable[Role]) -> None:
+        """Offers the roles in *may*; all of them when it is empty, so that the writer says what is wrong."""
         offered = list(may) or list(MEANINGS)
         self.fields["role"].choices = [(role.value, f"{role.label}: {MEANINGS[role]}") for role in offered]  # type: ignore[attr-defined]
         if len(offered) == 1:

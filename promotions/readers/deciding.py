@@ -166,7 +166,7 @@ def sentence(found: Table) -> tuple[str, str, str]:
         return (
             "quarantine",
             "In quarantine; served to nobody.",
-            f"{found.case.reason_code.replace('_', ' ').capitalize()}: {found.case.reason}",
+            f"{found.case.reason_code.replace('_', ' ').capitalize()}: {_first_finding(found.case)}",
         )
     if found.state is State.DENIED:
         return "block", "Denied; this version goes no further.", found.case.resolution_reason if found.case else ""
@@ -178,6 +178,15 @@ def sentence(found: Table) -> tuple[str, str, str]:
         f"On its way: it is {steps[found.state]} next.",
         "Signatures are asked for when it is in the catalog.",
     )
+
+
+def _first_finding(case: QuarantineCase) -> str:
+    """What the case was opened for: the first finding, and how many more there are; a person's reason when none."""
+    if not case.findings:
+        return case.reason
+    more = len(case.findings) - 1
+    rest = f" And {more} more finding{'s' if more > 1 else ''}." if more else ""
+    return f"{case.findings[0].get('message', case.reason)}{rest}"
 
 
 def _mend(found: Table) -> tuple[str, str, str]:

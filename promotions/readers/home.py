@@ -110,6 +110,11 @@ def ledger_head() -> tuple[int, Any]:
     return ledger.size(), ledger.latest_checkpoint()
 
 
+def uncovered_since(checkpoint: Any) -> datetime:
+    """When the first entry after *checkpoint* was made; there is one, or ``NotInLedger`` is raised."""
+    return ledger.entry(checkpoint.size).at
+
+
 def published(person: Person = PUBLIC) -> list[tuple[Standing, Release | None]]:
     """What *person* may read of what is published now, newest first, each with the release that speaks for it."""
     visible = enforcement.visible_versions(person, Action.DISCOVER).values("pk")

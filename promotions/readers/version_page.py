@@ -7,7 +7,7 @@ Reads through ``enforcement`` only: hidden and absent are the same ``None``. Dec
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -160,7 +160,7 @@ def rail_of(standing: State, moves: list[Transition], names: dict[str, str]) -> 
         if move is not None and place != "ahead":
             verb = RULES[Verb(move.verb)].past if struck and state is State.PUBLISHED else ""
             found |= {
-                "at": f"{move.at:%Y-%m-%d %H:%M}",
+                "at": f"{move.at:%d %b, %H:%M}",
                 "by": " by ".join(filter(None, [verb, names.get(move.actor, "")])),
             }
         return found
@@ -209,8 +209,19 @@ def _map(opened: Opened, shelf: Shelf, report: dict[str, Any] | None) -> dict[st
         "count": report.get("rows") if report and shelf.part("normalized") is None else len(features),
         "kinds": ", ".join(kinds),
         "bbox": ",".join(f"{n:g}" for n in bbox) if bbox else None,
+        "extent": extent_words(bbox) if bbox else None,
         "notice": drawn,
     }
+
+
+def extent_words(bbox: Sequence[float]) -> str:
+    """``102.05° W to 94.59° W, 36.99° N to 40.00° N``: a bounding box (west, south, east, north; degrees) in words."""
+    west, south, east, north = bbox[0], bbox[1], bbox[len(bbox) // 2], bbox[len(bbox) // 2 + 1]
+    return f"{_side(west, 'E', 'W')} to {_side(east, 'E', 'W')}, {_side(south, 'N', 'S')} to {_side(north, 'N', 'S')}"
+
+
+def _side(degrees: float, above: str, below: str) -> str:
+    return f"{abs(degrees):.2f}° {below if degrees < 0 else above}"
 
 
 def _bbox(features: list[dict[str, Any]]) -> list[float] | None:

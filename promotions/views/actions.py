@@ -140,7 +140,7 @@ ACTS: dict[str, Act] = {
     ),
     "quarantine": Act(
         "Quarantine",
-        "It is served to nobody until a reviewer releases it and the gate you name passes.",
+        "It is served to nobody until a reviewer releases it and the gate of the reason you choose passes.",
         "Quarantine",
         shown.QuarantineForm,
         _quarantine,
@@ -153,6 +153,19 @@ ACTS: dict[str, Act] = {
         shown.LabelForm,
         _label,
     ),
+}
+
+
+#: Where each action has its place: said to who comes to it from elsewhere.
+PLACES: dict[str, str] = {
+    "propose": "A version is proposed once, on its way to CATALOG, and again when changes were asked for.",
+    "sign": "Versions in CATALOG are signed, and superseded or withdrawn ones that are to be restored.",
+    "request-changes": "Changes are asked for while a proposed version waits in CATALOG.",
+    "publish": "Versions are published from CATALOG.",
+    "restore": "Only a superseded or withdrawn version is restored.",
+    "withdraw": "Only a published version is withdrawn.",
+    "quarantine": "A version is put into quarantine before it is published; a published one is withdrawn.",
+    "label": "Its label is the tightest there is, or the version is at its end.",
 }
 
 
@@ -239,6 +252,8 @@ def _show(  # noqa: PLR0913 - what the page of an action is made of
     found = _table(request, version, fresh=refused is not None)
     offer = next((offer for offer in deciding.offers(found) if offer.name == name), None)
     chosen = form or _form(request, version, name, None, found)
+    if isinstance(chosen, shown.SignForm):
+        chosen.offer(deciding.roles_to_sign(found))
     changed = (
         _changed(request, version, found, chosen) if refused is not None and refused.code == "dossier_changed" else []
     )
@@ -250,6 +265,7 @@ def _show(  # noqa: PLR0913 - what the page of an action is made of
         "act": ACTS[name],
         "form": chosen,
         "offer": offer,
+        "place": PLACES[name],
         "digest": found.seen.gathered.digest if "seen" in chosen.fields else None,
         "decision": deciding.sentence(found)[1],
         "changed": changed,

@@ -17,6 +17,7 @@ from datasets.policy.requests import Action
 from promotions.evidence import Shelf
 from promotions.models import Job, JobState, Standing
 from promotions.readers import board, changes, deciding
+from promotions.readers.version_page import extent_words
 from promotions.states import PUBLISHING_VERB, State
 from promotions.views.asking import crumbs, moves_and_names, person_of, version_or_404
 
@@ -101,9 +102,7 @@ def _map(version: DatasetVersion, facts: changes.Facts, person: Person) -> dict[
         "bbox": f"{west},{south},{east},{north}",
         "title": "What is served" if version.standing.state == State.PUBLISHED else "What would go out",
         "count": facts.rows,
-        "extent": f"{abs(west):.2f}° to {abs(east):.2f}° W, {south:.2f}° to {north:.2f}° N"
-        if east < 0 < south
-        else None,
+        "extent": extent_words((west, south, east, north)),
     }
 
 
