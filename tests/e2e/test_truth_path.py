@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from promotions import demo
 from promotions.demo import Account
@@ -167,20 +167,14 @@ def _signed_by_two_and_not_by_the_proposer(town: Town, board: str, sam: Visitor,
     expect(why.first).to_contain_text("Who can:")
     expect(page.locator(".decision-actions").get_by_role("link", name=re.compile("^Sign"))).to_have_count(0)
     town.picture(carla, "step-4-the-proposer-signs-nothing")
-    page = sam.go(board)
-    sam.choose("Sign as steward")
-    page.get_by_label("Your password, again").fill("not the password")
-    sam.press("Sign")
-    expect(page.get_by_text("The password is not right, so nothing was signed.").first).to_be_visible()
-    sam.sign(board, "steward")
+    sam.sign(board, "steward", first_try="not the password")
     ruth.sign(board, "reviewer")
     town.picture(ruth, "step-4-signed")
 
 
 def _a_changed_byte_voids_both(town: Town, board: str, sam: Visitor, omar: Visitor) -> None:
     """Step 4b: while one byte of the data differs, both signatures are void, the file is named, and publish is shut."""
-    page = sam.go(board)
-    digest = _digest_of_the_data(page)
+    digest = _digest_of_the_data(sam, board)
     with _one_byte_changed(digest):
         page = sam.go(board)
         expect(page.locator(".signature-void")).to_have_count(2)
@@ -195,9 +189,9 @@ def _a_changed_byte_voids_both(town: Town, board: str, sam: Visitor, omar: Visit
     expect(page.locator("#decision-sentence")).to_contain_text("All two signatures are there")
 
 
-def _digest_of_the_data(page: Page) -> str:
-    """The digest of the GeoParquet file, as the board's own evidence gives it."""
-    answer = page.context.request.get(page.url.replace("/review/", "/?tab=files"))
+def _digest_of_the_data(sam: Visitor, board: str) -> str:
+    """The digest of the GeoParquet file, as the version's page gives it."""
+    answer = sam.context.request.get(f"{sam.base}{board.replace('/review/', '/?tab=files')}")
     found = re.search(rf"{SLUG}\.parquet.*?(sha256:[0-9a-f]{{64}})", answer.text(), re.DOTALL)
     assert found is not None
     return found[1]

@@ -34,7 +34,7 @@ _FAULTS = """() => {
     level = its;
   }
   for (const input of [...document.querySelectorAll("input:not([type=hidden]), select, textarea")].filter(shown)) {
-    if (!input.labels.length && !input.getAttribute("aria-label")) { found.push(`no label: ${input.name || input.id}`); }
+    if (!input.labels.length && !input.getAttribute("aria-label")) { found.push(`no label: ${input.name}`); }
   }
   for (const control of [...document.querySelectorAll("a[href], button, summary")].filter(shown)) {
     if (!name(control)) { found.push(`no name: ${control.outerHTML.slice(0, 120)}`); }
@@ -104,11 +104,15 @@ class Visitor:
     def press(self, button: str) -> None:
         self.page.get_by_role("main").get_by_role("button", name=button, exact=True).click()
 
-    def sign(self, board: str, role: str) -> None:
-        """Signs in *role*, the password given again, and sees the signature on the board."""
+    def sign(self, board: str, role: str, *, first_try: str = "") -> None:
+        """Signs in *role*, the password given again (after a wrong *first_try*), and sees it on the board."""
         assert self.account is not None
         self.go(board)
         self.choose(f"Sign as {role}")
+        if first_try:
+            self.page.get_by_label("Your password, again").fill(first_try)
+            self.press("Sign")
+            expect(self.page.get_by_text("The password is not right, so nothing was signed.").first).to_be_visible()
         expect(self.page.locator(".seen-digest code").last).to_contain_text("sha256:")
         self.page.get_by_label("Your password, again").fill(self.account.password)
         self.press("Sign")
