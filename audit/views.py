@@ -43,7 +43,11 @@ def readers_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRes
 @readers_only
 def entry_list(request: HttpRequest) -> HttpResponse:
     """Newest first; ``event``, ``actor`` (username or name), ``subject`` (starts with), ``page`` are in the address."""
-    filters = {name: request.GET.get(name, "").strip() for name in ("event", "actor", "subject")}
+    filters = {
+        # PostgreSQL's text holds no NUL, so none can be looked for
+        name: request.GET.get(name, "").replace("\x00", "").strip()
+        for name in ("event", "actor", "subject")
+    }
     found = ledger.entries_about(filters["subject"])
     if filters["event"]:
         found = found.filter(event=filters["event"])

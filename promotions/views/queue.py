@@ -25,7 +25,11 @@ _PAGE = 25
 def queue_page(request: HttpRequest) -> HttpResponse:
     """``promotions:queue``; ``state``, ``label``, ``dataset``, ``mine``, ``q`` and ``page`` come from the address."""
     person = person_of(request)
-    asked = {name: request.GET.get(name, "").strip()[:100] for name in ("state", "label", "dataset", "mine", "q")}
+    asked = {
+        # PostgreSQL's text holds no NUL, so none can be looked for
+        name: request.GET.get(name, "").replace("\x00", "").strip()[:100]
+        for name in ("state", "label", "dataset", "mine", "q")
+    }
     found = queue.filtered(
         person,
         state=asked["state"],
