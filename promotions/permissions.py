@@ -41,8 +41,8 @@ def _only(verb: Verb, allowed: frozenset[Role], version: DatasetVersion) -> str:
     if not people:
         return f"Only the console itself may {verb} a version, as part of its own work. Nobody needs to ask for it."
     who = " or ".join(f"{'an' if role[0] in 'aeiou' else 'a'} {role}" for role in people)
-    verb_words = "release from quarantine" if verb is Verb.RELEASE else verb.value
-    return f"Only {who} of {version.dataset.slug} may {verb_words} its versions, and you are none."
+    whence = " from quarantine" if verb is Verb.RELEASE else ""
+    return f"Only {who} of {version.dataset.slug} may {verb} its versions{whence}, and you are none."
 
 
 def _check_signed_nothing(person: Person, version: DatasetVersion) -> None:

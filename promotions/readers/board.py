@@ -167,7 +167,7 @@ def rail(standing: Standing, moves: Sequence[Transition], names: Mapping[str, st
         move = arrived.get(station)
         standing_word = "here" if station is state else "passed" if move else "ahead"
         if station is State.PUBLISHED and ended:
-            standing_word = "struck"
+            standing_word, move = "struck", arrived.get(state, move)
         stations.append(
             _station(
                 station, standing_word, move, names, label=state.value if standing_word == "struck" else station.value

@@ -22,6 +22,7 @@ from promotions.readers.people import holders, who_can
 from promotions.states import PUBLISHING_VERB, RULES, State, Verb
 
 NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven")
+ALL_OF = {2: "Both"}
 MOST_DIFFERENCES = 12
 
 
@@ -158,7 +159,7 @@ def _line(found: Table, signature: SignOff) -> SignatureLine:
 def sentence(found: Table) -> tuple[str, str, str]:
     """``(tone, sentence, detail)``: what the decision stands at."""
     if found.state in PUBLISHING_VERB:
-        return _waiting(found)
+        return _for_its_state(found, *_waiting(found))
     if found.state is State.PUBLISHED and found.release is not None:
         by = found.names.get(found.release.released_by, found.release.released_by)
         return "pass", f"Published by {by}.", "The signatures below are on the dossier that was released."
@@ -201,6 +202,13 @@ def _mend(found: Table) -> tuple[str, str, str]:
     )
 
 
+def _for_its_state(found: Table, tone: str, words: str, detail: str) -> tuple[str, str, str]:
+    """What waits, said of a version that is no longer published as what its restoring waits for."""
+    if found.state is State.CATALOG:
+        return tone, words, detail
+    return tone, f"{found.state.capitalize()}. To restore it: {words[0].lower()}{words[1:]}", detail
+
+
 def _waiting(found: Table) -> tuple[str, str, str]:
     if found.seen.failed:
         return _mend(found)
@@ -230,7 +238,10 @@ def _waiting(found: Table) -> tuple[str, str, str]:
     if not missing:
         return (
             "pass",
-            f"All {NUMBERS[total]} signatures are there; an operator who signed nothing may {verb} it.",
+            (
+                f"{ALL_OF.get(total, f'All {NUMBERS[total]}')} signatures are there; "
+                f"an operator who signed nothing may {verb} it."
+            ),
             detail,
         )
     need = " and ".join(f"a {role}" for role in missing)

@@ -35,7 +35,7 @@ def test_each_role_gets_each_page(world, case, client_of):
 
 def test_anonymous_gets_the_front_page_and_signs_in_for_the_rest(world, case, client_of):
     client = client_of("anonymous")
-    assert "Nothing is published yet." in body(client.get("/"))
+    assert "Nothing is published now." in body(client.get("/"))
     assert "Demo accounts" in body(client.get("/login/"))
     for page in ("promotions:queue", "promotions:quarantine", "promotions:runbooks"):
         assert client.get(reverse(page)).status_code == 302
