@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_cache_control
 from django.utils.functional import SimpleLazyObject
 
 from datasets.people import person_for
@@ -21,4 +22,8 @@ class PersonMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.person = SimpleLazyObject(lambda: person_for(request.user))  # type: ignore[attr-defined]
-        return self.get_response(request)
+        response = self.get_response(request)
+        if "Cache-Control" not in response:
+            # what a page shows depends on who asks, and a withdrawal works at once: no shared cache may answer for us
+            patch_cache_control(response, private=True, no_cache=True)
+        return response

@@ -28,3 +28,10 @@ def test_a_nul_in_a_filter_is_looked_past(steward: Client) -> None:
         answer = steward.get(f"{path}?{name}={quote('a' + chr(0) + 'b')}")
         assert answer.status_code == 200, (path, name)
         assert b"\x00" not in answer.content, (path, name)
+
+
+def test_no_shared_cache_may_keep_a_page(steward: Client) -> None:
+    for path in ("/", "/datasets/", "/queue/", "/quarantine/", "/ledger/", "/nowhere/"):
+        kept = steward.get(path).headers["Cache-Control"]
+        assert "private" in kept or "no-store" in kept, path
+        assert "no-cache" in kept, path
