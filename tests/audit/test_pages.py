@@ -116,3 +116,13 @@ def test_every_event_has_a_sentence_and_an_unknown_one_is_named():
     entry.event = "made.up"
     assert "something unknown" in presenters.sentence(entry)
     assert presenters.by_day([entry])[0].lines[0].tone == "danger"
+
+
+def test_people_are_named_and_the_pipeline_is_nobody(auditor, django_user_model):
+    django_user_model.objects.create_user("carla", first_name="Carla", last_name="Yoder")
+    write(actor="carla", role="contributor")
+    write(actor="pipeline", role="pipeline")
+    page = auditor.get("/ledger/?actor=yoder").content.decode()
+    assert "Carla Yoder (contributor) published" in page
+    assert "The pipeline published" not in page
+    assert "The pipeline published" in auditor.get("/ledger/").content.decode()
