@@ -19,6 +19,7 @@ from datasets.identity import check_slug
 from datasets.schemas import check_document, pointer
 
 MAX_BYTES = 1024 * 1024
+MAX_YAML_BYTES = 128 * 1024  # its parser reads about 100 KB a second; a spec this long is better JSON
 MAX_DEPTH = 40
 
 HASH_KEYS = frozenset({"spec_hash", "spec_digest", "dataset_version_id", "run_id"})
@@ -219,8 +220,9 @@ def _refusal(code: str, mark: yaml.Mark | None, message: str) -> SpecSyntaxError
 
 
 def _parse_yaml(raw: bytes) -> Any:
-    if len(raw) > MAX_BYTES:
-        raise SpecSyntaxError("too_large", "", f"The text is {len(raw)} bytes; at most {MAX_BYTES} are read.")
+    if len(raw) > MAX_YAML_BYTES:
+        message = f"The text is {len(raw)} bytes; at most {MAX_YAML_BYTES} of YAML are read. Give it as JSON."
+        raise SpecSyntaxError("too_large", "", message)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

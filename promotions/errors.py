@@ -21,12 +21,11 @@ class GatesFailed(Refused):
         self.dossier = dossier
         self.results = dict(results)
         failed = [result for result in results.values() if not result.passed]
-        count = sum(len(result.findings) for result in failed)
+        more = sum(len(result.findings) for result in failed) - 1
         letters = ", ".join(result.gate for result in failed)
-        super().__init__(
-            "gates_failed",
-            f"Gate {letters} does not pass: {count} finding(s). The first: {failed[0].findings[0].message}",
-        )
+        names, verb = ("Gate", "does") if len(failed) == 1 else ("Gates", "do")
+        rest = "" if more == 0 else " There is one more finding." if more == 1 else f" There are {more} more findings."
+        super().__init__("gates_failed", f"{names} {letters} {verb} not pass. {failed[0].findings[0].message}{rest}")
 
     @property
     def failed(self) -> tuple[str, ...]:

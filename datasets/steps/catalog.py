@@ -80,9 +80,8 @@ def build_catalogs(version: DatasetVersion, *, proposer: str, work: Workspace) -
     documents = _documents(version, facts)
     required, faults = required_obligations(version, spec)
     findings = faults or verify_obligations(data, required, {path: raw for path, _, _, raw in documents})
-    work.listener.line(
-        f"{len(documents)} catalog documents built; {len(required)} obligation(s) verified, {len(findings)} finding(s)."
-    )
+    verdict = "all hold" if not findings else f"{len(findings)} finding(s) against them"
+    work.listener.line(f"{len(documents)} catalog documents built; obligations verified on the bytes: {verdict}.")
     verification = keep_json(
         {
             "kfm_obligation_verification_version": "v1",
