@@ -19,6 +19,7 @@ from audit import ledger
 from audit.canonical import canonical_bytes
 from audit.digests import digest_bytes
 from audit.events import Event
+from datasets.errors import Refused
 from datasets.models import DatasetVersion
 from datasets.people import Person
 from promotions import gates
@@ -37,6 +38,24 @@ class Gathered:
     canonical: bytes
     digest: str
     draft: Mapping[str, Any]
+
+
+class GatesFailed(Refused):
+    """A transition's gates did not pass; carries the dossier and the results so that they can be kept and shown."""
+
+    def __init__(self, dossier: Gathered, results: Mapping[str, GateResult]) -> None:
+        self.dossier = dossier
+        self.results = dict(results)
+        failed = [result for result in results.values() if not result.passed]
+        more = sum(len(result.findings) for result in failed) - 1
+        letters = ", ".join(result.gate for result in failed)
+        names, verb = ("Gate", "does") if len(failed) == 1 else ("Gates", "do")
+        rest = "" if more == 0 else " There is one more finding." if more == 1 else f" There are {more} more findings."
+        super().__init__("gates_failed", f"{names} {letters} {verb} not pass. {failed[0].findings[0].message}{rest}")
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        return tuple(letter for letter, result in self.results.items() if not result.passed)
 
 
 @dataclass(frozen=True, slots=True)

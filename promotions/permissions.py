@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from datasets.errors import Refused
 from datasets.models import DatasetVersion
 from datasets.people import Person
 from datasets.policy.roles import Role
 from promotions import roles
-from promotions.errors import Refused
 from promotions.models import QuarantineCase, SignOff, Standing
 from promotions.states import Verb
 

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from audit import ledger
 from datasets.catalogs.facts import IncompleteFactsError
+from datasets.errors import Refused
 from datasets.formats.errors import UnreadableSource
 from datasets.models import Dataset, DatasetVersion
 from datasets.people import PIPELINE, person_named
@@ -26,7 +27,7 @@ from datasets.steps import catalog, ingest, validate
 from datasets.steps.workspace import Workspace
 from datasets.zones.store import StoreError
 from promotions import dossier, gates, jobs, proposals, transitions
-from promotions.errors import GatesFailed, Refused
+from promotions.dossier import GatesFailed
 from promotions.models import Job, Proposal, Standing
 from promotions.proposals import OPEN_STATES
 from promotions.states import ReasonCode, State, Verb

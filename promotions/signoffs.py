@@ -24,7 +24,7 @@ from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from promotions import dossier as dossiers
 from promotions import gates, permissions, roles
-from promotions.errors import GatesFailed
+from promotions.dossier import GatesFailed
 from promotions.models import Dossier, Proposal, SignOff, Standing
 from promotions.refusals import attempt
 from promotions.states import PUBLISHING_VERB, State

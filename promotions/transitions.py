@@ -24,7 +24,7 @@ from datasets.people import Person
 from datasets.policy.roles import Role
 from promotions import dossier as dossiers
 from promotions import gates, permissions, releases
-from promotions.errors import GatesFailed
+from promotions.dossier import GatesFailed
 from promotions.models import QuarantineCase, Standing, Tombstone, Transition
 from promotions.refusals import attempt
 from promotions.states import RULES, ReasonCode, Rule, State, Verb

@@ -13,6 +13,7 @@ from django.utils import timezone
 from audit import ledger
 from audit.events import Event
 from datasets.enforcement import visible_versions
+from datasets.errors import Refused
 from datasets.models import (
     Acquisition,
     Artifact,
@@ -26,7 +27,7 @@ from datasets.models import (
 from datasets.people import PUBLIC, Person
 from datasets.policy.roles import Role
 from promotions import dossier, gates, transitions
-from promotions.errors import GatesFailed, Refused
+from promotions.dossier import GatesFailed
 from promotions.models import (
     Dossier,
     Evaluation,

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from audit import ledger
 from audit.events import Event
+from datasets.errors import Refused
 from datasets.people import PIPELINE, PUBLIC, Person
 from datasets.policy.roles import Role
 from promotions import dossier, gates, releases, roles, states, transitions
-from promotions.errors import Refused
 from promotions.models import QuarantineCase, Standing, Transition
 from promotions.states import ReasonCode, State, Verb
 from tests.promotions import LEDGER, changed, put_standing, rows
