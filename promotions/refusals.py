@@ -39,6 +39,11 @@ def attempt(*, by: Person, verb: str, subject: str, at: datetime) -> Iterator[At
             message = f"The store can't be read now, so nothing was judged and nothing happened: {problem}"
             raise Refused("store_unavailable", message) from problem
     except Refused as refusal:
-        role = min((r.value for r in by.all_roles), default=Role.PUBLIC.value)
-        ledger.refuse(actor=by.principal, role=role, verb=verb, subject=made.subject, code=refusal.code, at=at)
+        keep(by=by, verb=verb, subject=made.subject, code=refusal.code, at=at)
         raise
+
+
+def keep(*, by: Person, verb: str, subject: str, code: str, at: datetime) -> None:
+    """Enters one refused attempt in the ledger, in a transaction of its own."""
+    role = min((r.value for r in by.all_roles), default=Role.PUBLIC.value)
+    ledger.refuse(actor=by.principal, role=role, verb=verb, subject=subject, code=code, at=at)

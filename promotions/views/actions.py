@@ -25,7 +25,7 @@ from promotions import jobs, labels, proposals, signoffs, transitions
 from promotions.models import Dossier
 from promotions.readers import board, deciding
 from promotions.states import ReasonCode
-from promotions.views.asking import crumbs, moves_and_names, person_of, user_of, version_or_404
+from promotions.views.asking import crumbs, moves_and_names, person_of, user_of, version_or_404, version_to_act_on
 
 Typed = dict[str, Any]
 Writer = Callable[[HttpRequest, DatasetVersion, Typed, datetime], str]
@@ -175,9 +175,9 @@ def act(request: HttpRequest, slug: str, version_id: str, name: str) -> HttpResp
     """``promotions:act``: the form of one action, and what it does."""
     if name not in ACTS:
         raise Http404
-    version = version_or_404(person_of(request), slug, version_id)
     if request.method != "POST":
-        return _show(request, version, name, None)
+        return _show(request, version_or_404(person_of(request), slug, version_id), name, None)
+    version = version_to_act_on(request, name.replace("-", "_"), slug, version_id)
     form = _form(request, version, name, request.POST)
     if not form.is_valid():
         return _show(request, version, name, form)
@@ -194,7 +194,7 @@ def act(request: HttpRequest, slug: str, version_id: str, name: str) -> HttpResp
 @require_POST
 def run(request: HttpRequest, slug: str, version_id: str) -> HttpResponse:
     """``promotions:run``: owes the steps again."""
-    version = version_or_404(person_of(request), slug, version_id)
+    version = version_to_act_on(request, "run", slug, version_id)
     try:
         job = jobs.request_promotion(version=version, by=person_of(request), at=timezone.now())
     except Refused as refusal:
@@ -209,7 +209,7 @@ def run(request: HttpRequest, slug: str, version_id: str) -> HttpResponse:
 def evaluate(request: HttpRequest, slug: str, version_id: str) -> HttpResponse:
     """``promotions:evaluate``: reads every byte again, asks the gates, and keeps the answers."""
     person = person_of(request)
-    version = version_or_404(person, slug, version_id)
+    version = version_to_act_on(request, "evaluate", slug, version_id)
     if not person.roles_on(version.dataset_id):
         messages.error(request, "Only people with a role on this dataset have its gates evaluated.")
         return redirect("promotions:board", slug, version_id)

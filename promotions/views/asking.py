@@ -6,11 +6,13 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest
+from django.utils import timezone
 
-from datasets import enforcement
+from datasets import enforcement, identity
 from datasets.models import DatasetVersion
 from datasets.people import Person, names_of
 from datasets.policy.requests import Action
+from promotions import refusals
 from promotions.models import Transition
 
 
@@ -31,6 +33,18 @@ def version_or_404(person: Person, slug: str, version_id: str, action: Action = 
     """The version when it is there and *person* may *action* it."""
     version = enforcement.find_version(person, slug, version_id, action)
     if version is None:
+        raise Http404
+    return version
+
+
+def version_to_act_on(request: HttpRequest, verb: str, slug: str, version_id: str) -> DatasetVersion:
+    """As ``version_or_404``, for a POST: an attempt on a version that is hidden, or absent, is in the ledger alike."""
+    person = person_of(request)
+    version = enforcement.find_version(person, slug, version_id, Action.READ)
+    if version is None:
+        named = not identity.check_slug(slug) and not identity.check_version_form(version_id)
+        subject = f"kfm://dataset/{slug}@{version_id}" if named else "version/unnamed"
+        refusals.keep(by=person, verb=verb, subject=subject, code="not_found", at=timezone.now())
         raise Http404
     return version
 
