@@ -182,7 +182,7 @@ def test_the_list_shows_each_reader_their_own(world, as_, django_assert_max_num_
     with django_assert_max_num_queries(10):
         page = public.get(address)
     assert version.version_id in page.content.decode()
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(18):
         steward.get(address)
     for query in ({"q": "wells"}, {"label": "public"}, {"standing": "PUBLISHED"}, {"q": "Test Sur"}, {"sort": "-when"}):
         assert version.version_id in as_("").get(address, query).content.decode(), query
