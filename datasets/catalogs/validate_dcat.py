@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import pyoxigraph as ox
-import pyshacl
 import rdflib
 from rdflib.namespace import SH
 
@@ -88,6 +87,8 @@ def graph_of(triples: Iterable[ox.Triple]) -> rdflib.Graph:
 
 
 def _shape_findings(triples: Triples, files: Sequence[Path]) -> list[Finding]:
+    import pyshacl  # half a second to import, and most processes judge no shapes
+
     shapes = rdflib.Graph()
     for path in files:
         try:

@@ -67,3 +67,12 @@ def test_a_server_database_is_asked_every_time(prepared: Layout) -> None:
 def test_an_unreadable_stamp_repeats_every_step(prepared: Layout) -> None:
     prepared.stamp_file.write_text("{")
     assert steps_due(prepared) == ALL
+
+
+def test_what_collectstatic_writes_is_not_among_what_it_collects(settings):
+    """Otherwise every start would collect again: the collected files would be newer than the stamp."""
+    from kfm_console.management.commands import up
+
+    settings.STATIC_ROOT = settings.BASE_DIR / "static"
+    settings.STATICFILES_DIRS = []
+    assert settings.STATIC_ROOT not in up.layout().static_sources

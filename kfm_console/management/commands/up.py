@@ -37,7 +37,7 @@ def layout() -> Layout:
     return Layout(
         base=settings.BASE_DIR,
         static_root=settings.STATIC_ROOT,
-        static_sources=(*sources, *settings.BASE_DIR.glob("*/static")),
+        static_sources=(*sources, *(d for d in settings.BASE_DIR.glob("*/static") if d != settings.STATIC_ROOT)),
         database_file=Path(str(database["NAME"])) if embedded else None,
         stamp_file=settings.VAR_DIR / "prepared.json",
         demo=settings.KFM_DEMO,
