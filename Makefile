@@ -1,5 +1,6 @@
 # make up     serve the console on http://127.0.0.1:8000 (PORT=8001 make up for another port); Ctrl-C stops it
 # make test   the whole suite; what can't run here is skipped by name
+# make quick  the part of the suite that fits beside the editor: no browser, nothing marked slow
 # make check  what CI runs: format, lint, types, imports, migrations, docs, templates, tests
 # make lock   write requirements/*.txt anew (needs uv)
 
@@ -9,7 +10,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?= -n 2
 export PORT
 
-.PHONY: help setup setup-dev up test check check-static lock
+.PHONY: help setup setup-dev up test quick check check-static lock
 .DEFAULT_GOAL := help
 
 help:
@@ -26,6 +27,9 @@ up: setup
 
 test: setup-dev
 	$(PY) -m pytest $(PYTEST_ARGS)
+
+quick: setup-dev
+	$(PY) -m pytest $(PYTEST_ARGS) -m "not slow and not e2e"
 
 check: check-static test
 

@@ -7,7 +7,7 @@ import pytest
 from promotions.states import State
 from tests.world import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("state", [s for s in State if s not in {State.WORK, State.PROCESSED}])

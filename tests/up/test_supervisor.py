@@ -13,6 +13,8 @@ import pytest
 from kfm_console.supervisor import SupervisorError, require_free_port, take_lock
 from tests.up.conftest import Stage, eventually, gone
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[..., Stage]
 
 
