@@ -50,6 +50,7 @@ class Child:
 class Pace:
     """All in seconds. *settled*: a child that lived this long starts its next back-off from *first_pause* again.
 
+    *head_start*: how long the first child, the web server, starts alone, unless it serves sooner.
     *early_deaths*: how often a child may die before the first serving until the whole start is given up.
     """
 
@@ -59,6 +60,7 @@ class Pace:
     settled: float = 30.0
     look: float = 0.2
     early_deaths: int = 4
+    head_start: float = 0.0
 
 
 def require_free_port(host: str, port: int) -> None:
@@ -189,13 +191,16 @@ class Supervisor:
         """Start every child and keep them until a stop signal. SupervisorError when the start is hopeless."""
         self._live = [_Running(child) for child in self.children]
         for running in self._live:
-            self._start(running)
+            running.due = time.monotonic() + (self.pace.head_start if running is not self._live[0] else 0.0)
         while not self._must_stop():
             for running in self._live:
                 self._look_after(running)
             if not self._served and self.probe():
                 self._served = True
                 self.say(self.serving_line)
+                for running in self._live:
+                    if running.process is None and not running.deaths:
+                        running.due = time.monotonic()
             self._pause(self._until_next())
 
     def _look_after(self, running: _Running) -> None:

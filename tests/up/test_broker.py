@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kombu import Connection
 
-import kfm_console.celery  # noqa: F401 - installs the tuned channel
+import kfm_console.celery  # noqa: F401 - names the tuned transport
 
 
 def test_a_delivered_message_leaves_the_brokers_file(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from kfm_console.preparation import Layout, record, steps_due
-from kfm_console.supervisor import Child, StopRequested, Supervisor, SupervisorError, require_free_port, take_lock
+from kfm_console.supervisor import Child, Pace, StopRequested, Supervisor, SupervisorError, require_free_port, take_lock
 
 HOST = "127.0.0.1"
 _PORT_LIMIT = 65_535
@@ -136,6 +136,7 @@ class Command(BaseCommand):
             probe=lambda: serves(port),
             serving_line=f"KFM Console is serving http://{HOST}:{port}/ (Ctrl-C stops it; logs in {logs})",
             lock=lock,
+            pace=Pace(head_start=10.0),
             parent=parent,
         )
 
