@@ -15,6 +15,8 @@ from promotions.models import SignOff
 from promotions.states import State
 from tests.world import PASSWORD, wells
 
+pytestmark = pytest.mark.slow
+
 
 def body(response) -> str:
     return re.sub(r"\s+", " ", response.content.decode())

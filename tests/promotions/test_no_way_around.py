@@ -41,6 +41,8 @@ from promotions.models import (
 )
 from tests.promotions import EVALUATED, overwrite, part, put_standing, refused, spoil_byte, stored_path, triggers_away
 
+pytestmark = pytest.mark.slow
+
 AT = timezone.now()
 
 

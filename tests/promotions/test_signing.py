@@ -22,6 +22,8 @@ from promotions.states import ReasonCode, State, Verb
 from tests.promotions import EVALUATED, part, refused, spoil_byte
 from tests.world import PASSWORD, wells
 
+pytestmark = pytest.mark.slow
+
 
 def give(world, name: str, role: Role) -> None:
     assign_role(
