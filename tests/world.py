@@ -5,9 +5,11 @@ Needs the database and the per-test store that ``conftest.py`` sets up. Bytes ar
 
 from __future__ import annotations
 
+import itertools
 import json
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from promotions import dossier, jobs, pipeline, signoffs, transitions
 from promotions.models import Job, SignOff, Standing, Transition
 from promotions.states import State
 
+ACQUIRED = itertools.count()
 PASSWORD = "correct-horse-battery"
 
 SPEC: dict[str, Any] = {
@@ -145,7 +148,8 @@ class World:
             slice_=slice_,
             terms=terms,
             by=self.person("contributor"),
-            at=timezone.now(),
+            # an acquisition is named by its second and its bytes: the same bytes twice must not share a second
+            at=timezone.now() - timedelta(minutes=10 * next(ACQUIRED)),
         )
 
     def run(self, acquisition: Acquisition, *, propose: bool = True) -> Job:
