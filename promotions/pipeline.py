@@ -23,7 +23,7 @@ from datasets.formats.errors import UnreadableSource
 from datasets.models import Dataset, DatasetVersion
 from datasets.people import PIPELINE, person_named
 from datasets.runs import current_receipts
-from datasets.steps import catalog, ingest, validate
+from datasets.steps import catalog, ingest, normalize, validate
 from datasets.steps.workspace import Workspace
 from datasets.zones.store import StoreError
 from promotions import dossier, gates, jobs, proposals, transitions
@@ -135,11 +135,11 @@ def _normalize_and_check(version: DatasetVersion, reporter: jobs.Reporter) -> St
         return state
     with _workspace(reporter) as work:
         reporter.step("normalize", "Fetching the source and writing GeoParquet.")
-        normalized = validate.normalize_source(version, work)
+        found = normalize.normalize_source(version, work)
         if state is State.RAW:
             transitions.advance(version_pk=version.pk, verb=Verb.NORMALIZE, by=PIPELINE, at=timezone.now())
         reporter.step("check", "Running the checks that the spec declares.")
-        validate.check_and_protect(_fresh(version), normalized, work)
+        validate.check_and_protect(_fresh(version), found, work)
     ledger.checkpoint(timezone.now())
     if state is State.QUARANTINE:
         reporter.line("The version stays in quarantine; a reviewer may release it if the gate passes now.")

@@ -1,4 +1,4 @@
-"""The validate run: normalizes the source to GeoParquet, checks it as the spec declares, applies what policy requires.
+"""The validate run: checks the normalized bytes as the spec declares, applies what policy requires.
 
 Leaves a ``validate`` receipt and, when an obligation transforms bytes, a ``redact`` receipt. Keeps clauses C2, E1, E2:
 checks are made on the normalized bytes, obligations are verified on the bytes that would go out.
@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 
 from audit.findings import Finding
 from datasets import decisions
-from datasets.formats.normalize import normalize
 from datasets.models import Artifact, DatasetVersion, PolicyDecision
 from datasets.obligations.apply import ObligationNotApplicable, TransformLog, apply_obligations
 from datasets.obligations.verify import verify_obligations
@@ -35,22 +34,12 @@ from datasets.previews import write_preview
 from datasets.quality.checks import run_checks
 from datasets.quality.report import QualityReport
 from datasets.runs import NewFile, current_files, new_run_id, record_run
+from datasets.steps.normalize import PARQUET, Normalized
 from datasets.steps.workspace import Workspace, keep_json
-from datasets.stores import console_store, keep, read_document
+from datasets.stores import keep, read_document
 from datasets.zones import layout
 
-PARQUET = "application/vnd.apache.parquet"
 GEOJSON = "application/geo+json"
-
-
-@dataclass(frozen=True, slots=True)
-class Normalized:
-    """The normalized file and its rejects on disk, what was counted, and both as kept."""
-
-    path: Path
-    data: Artifact
-    rejects: Artifact
-    rows_rejected: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +54,6 @@ class Protected:
     def columns(self) -> frozenset[str]:
         """The names of the columns that go out."""
         return frozenset(pq.read_schema(self.path).names)
-
-
-def normalize_source(version: DatasetVersion, work: Workspace) -> Normalized:
-    """Fetches the verified source and writes GeoParquet. Raises ``UnreadableSource`` for a file no one can use."""
-    source, target, rejects = (work.directory / name for name in ("source", "data.parquet", "rejects.jsonl"))
-    console_store().fetch_to(version.acquisition.source_id, source)
-    found = normalize(
-        source, spec=json.loads(version.spec.canonical), target=target, rejects=rejects, progress=work.listener.progress
-    )
-    source.unlink()
-    work.listener.line(f"{found.rows_written} of {found.rows_read} records written; {found.rows_rejected} rejected.")
-    if not rejects.exists():
-        rejects.touch()
-    return Normalized(
-        target,
-        keep(target, media_type=PARQUET, at=work.at),
-        keep(rejects, media_type="application/x-ndjson", at=work.at),
-        found.rows_rejected,
-    )
 
 
 def check_and_protect(version: DatasetVersion, normalized: Normalized, work: Workspace) -> None:

@@ -13,7 +13,7 @@ from datasets import runs
 from datasets.errors import Refused
 from datasets.models import DatasetVersion, RunReceipt
 from datasets.runs import current_files, current_receipts
-from datasets.steps import catalog, ingest, validate
+from datasets.steps import catalog, ingest, normalize, validate
 from datasets.zones.store import StoreUnavailable
 from promotions import gates, jobs, pipeline, tasks, transitions
 from promotions.jobs import LEASE, MAX_ATTEMPTS, LostClaim, Reporter
@@ -91,7 +91,7 @@ def test_an_ended_job_is_claimed_by_no_one(world):
 CUTS = {
     "before inspecting": (ingest, "inspect"),
     "while recording the ingest": (ingest, "record"),
-    "before normalizing": (validate, "normalize_source"),
+    "before normalizing": (normalize, "normalize_source"),
     "before checking": (validate, "check_and_protect"),
     "while recording a run": (runs, "record_run"),
     "before the catalogs": (catalog, "build_catalogs"),
@@ -180,14 +180,14 @@ def test_a_worker_that_lost_its_claim_writes_nothing_more(world, way):
 def test_a_run_that_lost_its_claim_stops_without_a_word(world, monkeypatch):
     job = owe(world)
     late = claimed(job)
-    real = validate.normalize_source
+    real = normalize.normalize_source
 
     def stolen(*args):
         lapse(job)
         claimed(job)
         return real(*args)
 
-    monkeypatch.setattr(validate, "normalize_source", stolen)
+    monkeypatch.setattr(normalize, "normalize_source", stolen)
     pipeline.run(late)
     held = Job.objects.get(pk=job.pk)
     assert (held.state, held.attempts, held.failure) == (JobState.RUNNING, 2, "")
@@ -290,7 +290,7 @@ def test_an_unforeseen_error_fails_without_its_words(world, monkeypatch, caplog)
     def crash(*_):
         raise RuntimeError("postgresql://kfm:hunter2@db/kfm")
 
-    monkeypatch.setattr(validate, "normalize_source", crash)
+    monkeypatch.setattr(normalize, "normalize_source", crash)
     job = owe(world)
     pipeline.run(claimed(job))
     ended = Job.objects.get(pk=job.pk)
@@ -328,16 +328,16 @@ def test_the_sweep_wakes_a_worker_for_every_job_that_is_owed(world, monkeypatch)
 def test_f1_a_worker_that_lost_its_claim_records_no_run(world, monkeypatch):
     job = owe(world)
     held = claimed(job)
-    normalize = pipeline.validate.normalize_source
+    original = pipeline.normalize.normalize_source
 
     def cancelled_meanwhile(*args):
-        made = normalize(*args)
+        made = original(*args)
         monkeypatch.setattr(Reporter, "line", lambda *_: None)  # the last line was long ago
         monkeypatch.setattr(Reporter, "step", lambda *_: None)
         jobs.cancel(job=job, by=world.person("operator"), at=timezone.now())
         return made
 
-    monkeypatch.setattr(pipeline.validate, "normalize_source", cancelled_meanwhile)
+    monkeypatch.setattr(pipeline.normalize, "normalize_source", cancelled_meanwhile)
     pipeline.run(held)
     version = Job.objects.get(pk=job.pk).version
     assert [r.operation for r in version.receipts.all()] == ["ingest"]

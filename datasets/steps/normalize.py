@@ -1,0 +1,46 @@
+"""The normalize step: the verified source becomes GeoParquet, and what can't be read becomes rejects with their reasons.
+
+Decides nothing of quality; what no one can use is refused with ``UnreadableSource``. The validate run records its files.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets.formats.normalize import normalize
+from datasets.models import Artifact, DatasetVersion
+from datasets.steps.workspace import Workspace
+from datasets.stores import console_store, keep
+
+PARQUET = "application/vnd.apache.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Normalized:
+    """The normalized file and its rejects on disk, what was counted, and both as kept."""
+
+    path: Path
+    data: Artifact
+    rejects: Artifact
+    rows_rejected: int
+
+
+def normalize_source(version: DatasetVersion, work: Workspace) -> Normalized:
+    """Fetches the verified source and writes GeoParquet. Raises ``UnreadableSource`` for a file no one can use."""
+    source, target, rejects = (work.directory / name for name in ("source", "data.parquet", "rejects.jsonl"))
+    console_store().fetch_to(version.acquisition.source_id, source)
+    found = normalize(
+        source, spec=json.loads(version.spec.canonical), target=target, rejects=rejects, progress=work.listener.progress
+    )
+    source.unlink()
+    work.listener.line(f"{found.rows_written} of {found.rows_read} records written; {found.rows_rejected} rejected.")
+    if not rejects.exists():
+        rejects.touch()
+    return Normalized(
+        target,
+        keep(target, media_type=PARQUET, at=work.at),
+        keep(rejects, media_type="application/x-ndjson", at=work.at),
+        found.rows_rejected,
+    )
