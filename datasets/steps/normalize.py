@@ -1,6 +1,6 @@
-"""The normalize step: the verified source becomes GeoParquet, and what can't be read becomes rejects with their reasons.
+"""The normalize step: the verified source becomes GeoParquet, and the unreadable becomes rejects with reasons.
 
-Decides nothing of quality; what no one can use is refused with ``UnreadableSource``. The validate run records its files.
+Decides nothing of quality. What no one can use is refused with ``UnreadableSource``. The validate run records it.
 """
 
 from __future__ import annotations
