@@ -16,17 +16,19 @@ from django.utils import timezone
 
 from audit import ledger
 from audit.events import Event
+from datasets.environment import container_digest, git_commit
 from datasets.errors import Refused
 from datasets.models import Acquisition, DatasetVersion
 from datasets.people import PIPELINE, Person
 from datasets.policy.roles import Role
 from promotions import permissions, roles
-from promotions.models import Job, JobLine, JobState
+from promotions.models import Job, JobKind, JobLine, JobState, Mode
 from promotions.refusals import attempt
 
 LEASE = timedelta(seconds=20)
 RENEW_SECONDS = 5.0
 MAX_ATTEMPTS = 5
+_WITH = ("dataset", "acquisition__dataset", "acquisition__spec", "source__dataset", "spec", "version")
 PROGRESS_EVERY = timedelta(milliseconds=500)
 
 
@@ -38,7 +40,8 @@ def request_intake(*, acquisition: Acquisition, propose: bool, note: str, by: Pe
     """Owes the ingest of *acquisition*; with *propose*, the whole way to CATALOG."""
     with transaction.atomic():
         job = Job.objects.create(
-            kind="intake",
+            kind=JobKind.INTAKE,
+            dataset=acquisition.dataset,
             acquisition=acquisition,
             propose=propose,
             note=note.strip(),
@@ -62,7 +65,8 @@ def request_promotion(*, version: DatasetVersion, by: Person, at: datetime) -> J
         if running is not None:
             raise Refused("run_already", f"A run asked for by {running.requested_by} is under way already.")
         job = Job.objects.create(
-            kind="promotion",
+            kind=JobKind.PROMOTION,
+            dataset=version.dataset,
             acquisition=version.acquisition,
             version=version,
             propose=True,
@@ -86,8 +90,13 @@ def retry(*, job: Job, by: Person, at: datetime) -> Job:
             raise Refused("retried_already", f"Already tried again by {made.requested_by}.")
         again = Job.objects.create(
             kind=job.kind,
+            mode=Mode.RETRY,
+            dataset=job.dataset,
+            source=job.source,
             acquisition=job.acquisition,
             version=job.version,
+            spec=job.spec,
+            slice=job.slice,
             propose=job.propose,
             note=job.note,
             requested_by=by.principal,
@@ -115,7 +124,7 @@ def cancel(*, job: Job, by: Person, at: datetime) -> None:
 
 
 def _check_own(job: Job, by: Person, does: str) -> None:
-    if Role.OPERATOR not in by.roles_on(job.acquisition.dataset_id) and by.principal != job.requested_by:
+    if Role.OPERATOR not in by.roles_on(job.dataset_id) and by.principal != job.requested_by:
         raise Refused("role_missing", f"Only an operator, or who asked for the run, {does}.")
 
 
@@ -127,11 +136,15 @@ def owed(now: datetime) -> list[int]:
 def claim(job_pk: int, now: datetime) -> Job | None:
     """Takes the job if it is free; ``None`` when another worker has it or it has ended."""
     taken = Job.objects.filter(_claimable(now), pk=job_pk, attempts__lt=MAX_ATTEMPTS).update(
-        state=JobState.RUNNING, lease_until=now + LEASE, attempts=F("attempts") + 1
+        state=JobState.RUNNING,
+        lease_until=now + LEASE,
+        attempts=F("attempts") + 1,
+        git_commit=git_commit(),
+        container_digest=container_digest(),
     )
     if taken:
         Job.objects.filter(pk=job_pk, started_at__isnull=True).update(started_at=now)
-        return Job.objects.select_related("acquisition__dataset", "acquisition__spec", "version").get(pk=job_pk)
+        return Job.objects.select_related(*_WITH).get(pk=job_pk)
     given_up = Job.objects.filter(_claimable(now), pk=job_pk, attempts__gte=MAX_ATTEMPTS).first()
     if given_up is not None:
         with suppress(LostClaim):  # another worker gave it up first
@@ -249,10 +262,12 @@ def _record(event: Event, by: Person, job: Job, at: datetime, references: dict[s
         actor=by.principal,
         role=min((r.value for r in by.all_roles), default=Role.PIPELINE.value),
         subject=_subject(job),
-        references={"job": str(job.pk), "acquisition": job.acquisition.acquisition_id, **(references or {})},
+        references={"job": str(job.pk)}
+        | ({"acquisition": job.acquisition.acquisition_id} if job.acquisition else {})
+        | (references or {}),
         at=at,
     )
 
 
 def _subject(job: Job) -> str:
-    return job.version.reference if job.version else f"kfm://dataset/{job.acquisition.dataset.slug}"
+    return job.version.reference if job.version else f"kfm://dataset/{job.dataset.slug}"

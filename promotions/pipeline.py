@@ -98,6 +98,8 @@ def _steps(job: Job, reporter: jobs.Reporter) -> None:
 
 def _ingest(job: Job, reporter: jobs.Reporter) -> DatasetVersion | None:
     acquisition = job.acquisition
+    if acquisition is None:
+        raise Refused("nothing_to_ingest", "This run has no acquisition, so there is nothing to ingest.")
     reporter.step("ingest", f"Verifying {acquisition.source_id}.")
     existing = ingest.existing_version(acquisition)
     if existing is not None:

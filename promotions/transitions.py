@@ -25,7 +25,7 @@ from datasets.policy.roles import Role
 from promotions import dossier as dossiers
 from promotions import gates, permissions, releases
 from promotions.dossier import GatesFailed
-from promotions.models import QuarantineCase, Standing, Tombstone, Transition
+from promotions.models import QuarantineCase, Severity, Standing, Tombstone, Transition
 from promotions.refusals import attempt
 from promotions.states import RULES, ReasonCode, Rule, State, Verb
 
@@ -58,6 +58,14 @@ GATE_OF_REASON: dict[ReasonCode, str] = {
     ReasonCode.SENSITIVITY_UNCLEAR: "C",
     ReasonCode.REDACTION_REQUIRED: "C",
     ReasonCode.UPSTREAM_UNSTABLE: "E",
+}
+
+SEVERITY_OF_REASON: dict[ReasonCode, Severity] = {
+    ReasonCode.REDACTION_REQUIRED: Severity.HIGH,
+    ReasonCode.SENSITIVITY_UNCLEAR: Severity.HIGH,
+    ReasonCode.LICENSE_UNCLEAR: Severity.MEDIUM,
+    ReasonCode.VALIDATION_FAILED: Severity.NORMAL,
+    ReasonCode.UPSTREAM_UNSTABLE: Severity.NORMAL,
 }
 
 
@@ -146,6 +154,8 @@ def quarantine(  # noqa: PLR0913 - the facts of a case
             gate=gate or GATE_OF_REASON[reason_code],
             from_state=came_from,
             findings=findings,
+            root_cause=_root_cause(findings, reason_code),
+            severity=SEVERITY_OF_REASON[reason_code],
             reason=reason,
             due=(at + timedelta(days=CASE_DAYS)).date(),
             runbook=RUNBOOKS[reason_code],
@@ -154,6 +164,12 @@ def quarantine(  # noqa: PLR0913 - the facts of a case
         )
         _append(move, Event.CASE_OPENED, {"case": str(case.pk), "reason_code": case.reason_code, "gate": case.gate})
         return written
+
+
+def _root_cause(findings: list[dict[str, Any]], reason_code: ReasonCode) -> str:
+    """What groups cases in the inbox: clause and code of the first finding, or the reason a reviewer named."""
+    first = next((f for f in findings if f.get("code")), None)
+    return f"{first.get('clause', '')}:{first['code']}"[:120] if first else f"reason:{reason_code.value}"
 
 
 def release(*, version_pk: int, by: Person, reason: str, at: datetime) -> Transition:

@@ -100,7 +100,7 @@ def failed_runs(person: Person, now: datetime) -> list[Job]:
     return list(
         Job.objects.filter(Q(version__in=visible) | Q(requested_by=person.principal), state=JobState.FAILED)
         .filter(finished_at__gte=now - RECENT, retries__isnull=True)
-        .select_related("acquisition__dataset", "version")
+        .select_related("dataset", "version")
         .order_by("-pk")[:SHOWN]
     )
 

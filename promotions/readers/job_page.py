@@ -55,7 +55,12 @@ DEFAULT_STEPS = (
 
 
 _JOBS = Job.objects.select_related(
-    "acquisition__dataset", "acquisition__source", "version__dataset", "version__standing", "version__policy_label"
+    "dataset",
+    "source",
+    "acquisition__source",
+    "version__dataset",
+    "version__standing",
+    "version__policy_label",
 )
 
 
@@ -66,7 +71,7 @@ def find_job(person: Person, job_pk: int, at: datetime) -> Job | None:
         return None
     if job.requested_by == person.principal:
         return job
-    if not WATCHERS & person.roles_on(job.acquisition.dataset_id):
+    if not WATCHERS & person.roles_on(job.dataset_id):
         return None
     if job.version is not None and not may(person, job.version, Action.DISCOVER, at):
         return None
@@ -79,7 +84,7 @@ def panel(job: Job, person: Person, now: datetime) -> dict[str, Any]:
     lines = newest[::-1]
     begun = next((line.at for line in lines if line.step == job.step), job.started_at)
     names = names_of({job.requested_by})
-    holds = job.requested_by == person.principal or Role.OPERATOR in person.roles_on(job.acquisition.dataset_id)
+    holds = job.requested_by == person.principal or Role.OPERATOR in person.roles_on(job.dataset_id)
     return {
         "job": job,
         "live": job.state in LIVE,

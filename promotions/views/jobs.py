@@ -24,7 +24,7 @@ from promotions.views.uploads import wake
 def job_page(request: HttpRequest, job_pk: int) -> HttpResponse:
     """One run: steps, progress, log, and the way on when it failed."""
     job = _job_or_404(request, job_pk)
-    slug = job.acquisition.dataset.slug
+    slug = job.dataset.slug
     crumbs = [
         {"label": "Datasets", "href": reverse("datasets:list")},
         {"label": slug, "href": reverse("datasets:detail", args=[slug])},

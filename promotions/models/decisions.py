@@ -1,4 +1,4 @@
-"""Rows of decision: where versions stand, every transition, what was signed, released, quarantined and owed.
+"""Rows of decision: where versions stand, every transition, what was proposed, signed and released.
 
 ``Standing`` is the only row the state machine updates, and it is rebuildable from ``Transition``. Everything decided is
 append-only by database triggers; the separation of duties is also a CHECK here, below every writer.
@@ -9,12 +9,11 @@ from __future__ import annotations
 from django.db import models
 from simple_history.models import HistoricalRecords
 
-from datasets.models import DIGEST_LENGTH, PRINCIPAL_LENGTH, Acquisition, Dataset, DatasetVersion
-from promotions.states import ReasonCode, State, Verb
+from datasets.models import DIGEST_LENGTH, PRINCIPAL_LENGTH, Dataset, DatasetVersion
+from promotions.states import State, Verb
 
 STATES = [(s.value, s.value) for s in State]
 VERBS = [(v.value, v.value) for v in Verb]
-REASONS = [(r.value, r.value) for r in ReasonCode]
 
 
 class Standing(models.Model):
@@ -193,98 +192,3 @@ class Tombstone(models.Model):
 
     def __str__(self) -> str:
         return f"tombstone of {self.version_id}"
-
-
-class QuarantineCase(models.Model):
-    """Why a version is in quarantine, who sees to it, and how it ended. Resolved, never deleted."""
-
-    version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="cases")
-    reason_code = models.CharField(max_length=24, choices=REASONS)
-    gate = models.CharField(
-        max_length=1, help_text="The gate that failed, or the one a reviewer names; it must pass before release."
-    )
-    from_state = models.CharField(max_length=12, choices=STATES)
-    findings = models.JSONField(default=list)
-    reason = models.TextField()
-    owner = models.CharField(max_length=PRINCIPAL_LENGTH, blank=True)
-    due = models.DateField()
-    plan = models.TextField(blank=True)
-    plan_by = models.CharField(max_length=PRINCIPAL_LENGTH, blank=True)
-    runbook = models.CharField(max_length=40)
-    opened_by = models.CharField(max_length=PRINCIPAL_LENGTH)
-    opened_at = models.DateTimeField()
-    resolution = models.CharField(max_length=8, blank=True, choices=[("released", "released"), ("denied", "denied")])
-    resolved_by = models.CharField(max_length=PRINCIPAL_LENGTH, blank=True)
-    resolved_at = models.DateTimeField(null=True)
-    resolution_reason = models.TextField(blank=True)
-    history = HistoricalRecords()
-
-    class Meta:
-        ordering = ["due", "pk"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["version"], condition=models.Q(resolution=""), name="one_open_case_a_version"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(resolution="", resolved_at__isnull=True)
-                | (~models.Q(resolution="") & models.Q(resolved_at__isnull=False)),
-                name="resolved_cases_say_when",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"case {self.pk}: {self.reason_code}"
-
-
-class JobState(models.TextChoices):
-    QUEUED = "queued", "waiting"
-    RUNNING = "running", "running"
-    DONE = "done", "done"
-    FAILED = "failed", "failed"
-    CANCELLED = "cancelled", "cancelled"
-
-
-class Job(models.Model):
-    """Work owed. The row is the promise; the broker only wakes a worker. ``attempts`` is the claim's fencing token."""
-
-    kind = models.CharField(max_length=16, choices=[("intake", "intake"), ("promotion", "promotion")])
-    acquisition = models.ForeignKey(Acquisition, on_delete=models.PROTECT, related_name="jobs")
-    version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, null=True, related_name="jobs")
-    propose = models.BooleanField(default=False, help_text="Go on to CATALOG after ingest.")
-    state = models.CharField(max_length=10, choices=JobState.choices, default=JobState.QUEUED)
-    requested_by = models.CharField(max_length=PRINCIPAL_LENGTH)
-    requested_at = models.DateTimeField()
-    note = models.TextField(blank=True)
-    lease_until = models.DateTimeField(null=True)
-    attempts = models.PositiveIntegerField(default=0)
-    step = models.CharField(max_length=24, blank=True)
-    done_units = models.BigIntegerField(null=True)
-    total_units = models.BigIntegerField(null=True)
-    started_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
-    failure_code = models.CharField(max_length=60, blank=True)
-    failure = models.TextField(blank=True)
-    failure_fix = models.TextField(blank=True)
-    retry_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="retries")
-
-    class Meta:
-        ordering = ["-pk"]
-        indexes = [models.Index(fields=["state", "lease_until"])]
-
-    def __str__(self) -> str:
-        return f"job {self.pk} {self.kind} {self.state}"
-
-
-class JobLine(models.Model):
-    """One line of a job's log. Append-only."""
-
-    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="lines")
-    at = models.DateTimeField()
-    step = models.CharField(max_length=24, blank=True)
-    text = models.CharField(max_length=500)
-
-    class Meta:
-        ordering = ["pk"]
-
-    def __str__(self) -> str:
-        return self.text

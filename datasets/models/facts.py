@@ -136,6 +136,7 @@ class Acquisition(models.Model):
     terms_uri = models.CharField(max_length=500, blank=True)
     acquired_by = models.CharField(max_length=PRINCIPAL_LENGTH)
     acquired_at = models.DateTimeField()
+    upstream = models.ForeignKey("Source", on_delete=models.PROTECT, null=True, related_name="acquisitions")
 
     class Meta:
         ordering = ["-acquired_at"]
