@@ -2,7 +2,8 @@
 
 Decides structure only (sections 3 to 7): types, members, positions, rings and their winding, bounding boxes. Strict:
 what the RFC says should not be done is a finding too. Never judges whether coordinates are plausible, never raises for
-bad input, never follows a reference. Serves ``validate geojson``; clause E1's reader is ``normalize``.
+bad input, never follows a reference. Serves ``validate geojson``; clause E1's reader is ``normalize``, which asks none
+of this: what is merely untidy (winding, precision) fails this check and is no reason to turn an upstream's data away.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from audit.findings import Finding
 from datasets.formats.errors import Limits, UnreadableSource
+from datasets.formats.geojson_precision import DECIMALS, noise_in
 from datasets.formats.geojson_source import WGS84_NAMES
 from datasets.formats.json_stream import JsonStream
 from datasets.formats.sniff import GEOJSON_TYPES
@@ -88,6 +90,7 @@ def _root(value: Any) -> Findings:
         yield from _feature(value, "")
     else:
         yield from _geometry(value, "", 0)
+    yield from _precision(value)
 
 
 def _crs(value: dict[str, Any]) -> Findings:
@@ -261,3 +264,10 @@ def _bbox(value: dict[str, Any], where: str) -> Findings:
     for index, number in enumerate(bbox):
         if not _is_number(number):
             yield _finding("bbox_not_a_number", f"{pointer}/{index}", "A bbox holds finite numbers.", "5")
+
+
+def _precision(value: dict[str, Any]) -> Findings:
+    noise = noise_in(value)
+    if noise is not None:
+        message = f"{noise.count} coordinates have more than {DECIMALS} decimals, the further ones nothing but noise."
+        yield _finding("excessive_precision", noise.first, message, "11.2", f"Round them to {DECIMALS} decimals.")
