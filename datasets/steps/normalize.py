@@ -1,6 +1,7 @@
 """The normalize step: the verified source becomes GeoParquet, and the unreadable becomes rejects with reasons.
 
-Decides nothing of quality. What no one can use is refused with ``UnreadableSource``. The validate run records it.
+Decides nothing of quality. What no one can use is refused with ``UnreadableSource``, and so is what costs too much or
+ends its reader: the reader is a process of its own, the worker goes on. The validate run records what was made.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets.formats.normalize import normalize
+from datasets.formats.isolated import MIB, Bounds, Usage, normalize_isolated
 from datasets.models import Artifact, DatasetVersion
 from datasets.steps.workspace import Workspace
 from datasets.stores import console_store, keep
 
 PARQUET = "application/vnd.apache.parquet"
+#: What reading one source may cost the worker.
+BOUNDS = Bounds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,14 @@ def normalize_source(version: DatasetVersion, work: Workspace) -> Normalized:
     """Fetches the verified source and writes GeoParquet. Raises ``UnreadableSource`` for a file no one can use."""
     source, target, rejects = (work.directory / name for name in ("source", "data.parquet", "rejects.jsonl"))
     console_store().fetch_to(version.acquisition.source_id, source)
-    found = normalize(
-        source, spec=json.loads(version.spec.canonical), target=target, rejects=rejects, progress=work.listener.progress
+    found = normalize_isolated(
+        source,
+        spec=json.loads(version.spec.canonical),
+        target=target,
+        rejects=rejects,
+        progress=work.listener.progress,
+        bounds=BOUNDS,
+        observe=lambda usage: work.listener.line(_cost(usage)),
     )
     source.unlink()
     work.listener.line(f"{found.rows_written} of {found.rows_read} records written; {found.rows_rejected} rejected.")
@@ -44,3 +53,8 @@ def normalize_source(version: DatasetVersion, work: Workspace) -> Normalized:
         keep(rejects, media_type="application/x-ndjson", at=work.at),
         found.rows_rejected,
     )
+
+
+def _cost(usage: Usage) -> str:
+    peak = "an unknown amount" if usage.peak_bytes is None else f"{usage.peak_bytes // MIB} MiB"
+    return f"The reader ran for {usage.seconds:.1f} s in a process of its own and used {peak} of memory."
