@@ -267,18 +267,26 @@ def _catalogs(shelf: Shelf) -> d_catalogs.Evidence:
 
 
 def _quality(shelf: Shelf) -> e_quality.Evidence:
-    report = shelf.part("qa_report")
+    released = shelf.part("qa_report")
+    # Where the released copy may not tell all, the report as made lies beside it, and that one is judged.
+    report = shelf.part("qa_report_whole") or released
     body = shelf.json(report.artifact_id) if report else None
     checked = shelf.part("normalized") or shelf.part("data")
-    rejects = shelf.part("rejects")
+    source = shelf.part("measured") or checked
+    rejects, apart = shelf.part("rejects"), shelf.part("quarantined")
     return e_quality.Evidence(
         declared=tuple((shelf.spec.get("validation") or {}).get("checks") or ()),
         report=body,
         report_recorded_digest=report.artifact_id if report else None,
         report_measured_digest=shelf.measured(report.artifact_id) if report else None,
+        released_recorded_digest=released.artifact_id if released else None,
+        released_measured_digest=shelf.measured(released.artifact_id) if released else None,
         checked_digest=shelf.measured(checked.artifact_id) if checked else None,
+        source_digest=shelf.measured(source.artifact_id) if source else None,
         rows_rejected=body.get("rows_rejected") if body else None,
         rejects_measured_digest=shelf.measured(rejects.artifact_id) if rejects else None,
+        quarantine_recorded_digest=apart.artifact_id if apart else None,
+        quarantine_measured_digest=shelf.measured(apart.artifact_id) if apart else None,
     )
 
 

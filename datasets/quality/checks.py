@@ -2,112 +2,87 @@
 
 Decides a verdict for each: ``pass`` or ``fail`` by its threshold, ``warn`` where the spec says that failing only warns,
 ``error`` for a check that is unknown, misdeclared or can't be measured. An error is never a pass, whatever its
-severity. Keeps clauses E1 (declared checks, these bytes) and E2 (thresholds).
+severity. Decides too which rows a blocking check refuses. Keeps clauses E1 (declared checks, these bytes) and E2
+(thresholds; failing records go to quarantine).
+
+Rows that a blocking row check refuses are set apart; one whose threshold nothing can miss (``>= 0``) only measures, and
+refuses no row.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import operator as compare
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datasets.quality import geometry_checks, value_checks
-from datasets.quality.measures import Measure, NotMeasurable, Table, share
+from datasets.quality.distributions import describe
+from datasets.quality.kinds import GEOMETRY_CHECKS, KNOWN, OPERATORS, Kind, Subject
+from datasets.quality.measures import SAMPLE_ROWS, Measure, NotMeasurable, Probe, Table
+from datasets.quality.one_pass import measure_all
 from datasets.quality.report import BLOCKING_SEVERITIES, WARNING_SEVERITIES, CheckResult, QualityReport, Verdict
+from datasets.quality.rowset import Failing, RowSet
 
-OPERATORS: dict[str, Callable[[float, float], bool]] = {
-    ">=": compare.ge,
-    "<=": compare.le,
-    "==": compare.eq,
-    ">": compare.gt,
-    "<": compare.lt,
-}
+__all__ = ["KNOWN", "OPERATORS", "Measured", "measure_checks", "report_on", "run_checks"]
+
 # Beyond this a double no longer holds every whole number (RFC 8785 section 3.2.2.3).
 _LARGEST = 2**53
+MAP_ROWS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What is checked. ``previous_rows``: of the version before; 0: there is none; None: not known."""
+class _Declared:
+    """One declaration as read: what it says, and what it contributes to the pass."""
 
-    table: Table
-    spec: Mapping[str, Any]
-    rows_rejected: int
-    previous_rows: int | None
-    as_of: dt.date | None
-
-
-Parameters = Mapping[str, Any]
-Measurement = Callable[[Subject, Parameters], Measure]
+    name: str
+    operator: str
+    threshold: float | None
+    severity: str
+    judges: str
+    probe: Probe | NotMeasurable
 
 
-def _row_count(subject: Subject, _parameters: Parameters) -> Measure:
-    return Measure(subject.table.rows, {"rows": subject.table.rows})
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The verdicts on one file, the rows that blocking checks refuse, and those whose geometry fails a check."""
 
-
-def _row_growth(subject: Subject, _parameters: Parameters) -> Measure:
-    if subject.previous_rows is None:
-        raise NotMeasurable("It is not known how many rows the previous version had.")
-    if subject.previous_rows == 0:  # the first version: nothing grew yet
-        return Measure(0.0, {"rows": subject.table.rows, "previous_rows": 0})
-    value = abs(subject.table.rows - subject.previous_rows) / subject.previous_rows
-    return Measure(value, {"rows": subject.table.rows, "previous_rows": subject.previous_rows})
-
-
-def _rejected_rate(subject: Subject, _parameters: Parameters) -> Measure:
-    total = subject.table.rows + subject.rows_rejected
-    value = share(subject.rows_rejected, total, "records")
-    return Measure(value, {"checked": total, "failed": subject.rows_rejected})
-
-
-# Name: (default operator, what is measured). Shares of good rows should be high, rates of bad ones low; row_growth is
-# the relative change of the number of rows in either direction.
-KNOWN: dict[str, tuple[str, Measurement]] = {
-    "geometry_valid": (">=", lambda s, p: geometry_checks.geometry_valid(s.table, p)),
-    "geometry_type": (">=", lambda s, p: geometry_checks.geometry_type(s.table, p)),
-    "within_extent": (">=", lambda s, p: geometry_checks.within_extent(s.table, p, s.spec)),
-    "required_fields_present": (">=", lambda s, p: value_checks.required_fields_present(s.table, p, s.spec)),
-    "unique": (">=", lambda s, p: value_checks.unique(s.table, p)),
-    "duplicate_rate": ("<=", lambda s, p: value_checks.duplicate_rate(s.table, p)),
-    "null_rate": ("<=", lambda s, p: value_checks.null_rate(s.table, p)),
-    "value_range": (">=", lambda s, p: value_checks.value_range(s.table, p)),
-    "allowed_values": (">=", lambda s, p: value_checks.allowed_values(s.table, p)),
-    "date_order": (">=", lambda s, p: value_checks.date_order(s.table, p)),
-    "no_future_dates": (">=", lambda s, p: value_checks.no_future_dates(s.table, p, s.as_of)),
-    "row_count": (">=", _row_count),
-    "row_growth": ("<=", _row_growth),
-    "rejected_rate": ("<=", _rejected_rate),
-}
+    rows: int
+    results: tuple[CheckResult, ...]
+    failing: Failing
+    geometry_rows: tuple[int, ...] = ()
 
 
 def _text(value: Any, default: str) -> str:
     return value if isinstance(value, str) else default
 
 
-def _evaluate(check: Any, subject: Subject) -> CheckResult:
+def _read(check: Any, subject: Subject) -> _Declared:
     if not isinstance(check, Mapping):
-        message = "The declaration of this check is not an object."
-        return CheckResult("(unnamed)", ">=", None, "fail", None, "error", message)
+        reason = NotMeasurable("the declaration of this check is not an object.")
+        return _Declared("(unnamed)", ">=", None, "fail", "table", reason)
     name, severity = _text(check.get("name"), "(unnamed)"), _text(check.get("severity"), "fail")
-    default, measurement = KNOWN.get(name, (">=", None))
-    operator = _text(check.get("operator"), default)
+    kind = KNOWN.get(name)
+    operator = _text(check.get("operator"), kind.operator if kind else ">=")
     threshold: Any = check.get("threshold")
     usable = type(threshold) in {int, float} and -_LARGEST <= threshold <= _LARGEST
+    probe: Probe | NotMeasurable
     try:
         _check_declaration(check, operator, severity, usable=usable)
-        if measurement is None:
-            raise NotMeasurable("No check of this name is known.")
-        nested = check.get("parameters", {})
-        if not isinstance(nested, Mapping):
-            raise NotMeasurable("The check's parameters are not an object.")
-        measure = measurement(subject, {**nested, **{k: v for k, v in check.items() if k != "parameters"}})
+        probe = _probe(kind, check, subject)
     except NotMeasurable as reason:
-        shown = threshold if usable else None
-        return CheckResult(name, operator, shown, severity, None, "error", f"Not measured: {reason}")
-    return _judge((name, operator, threshold, severity), measure)
+        probe = reason
+    judges = "rows" if kind and kind.judges == "rows" and getattr(probe, "returns", "rows") == "rows" else "table"
+    return _Declared(name, operator, threshold if usable else None, severity, judges, probe)
+
+
+def _probe(kind: Kind | None, check: Mapping[str, Any], subject: Subject) -> Probe:
+    if kind is None:
+        raise NotMeasurable("No check of this name is known.")
+    nested = check.get("parameters", {})
+    if not isinstance(nested, Mapping):
+        raise NotMeasurable("The check's parameters are not an object.")
+    return kind.probe(subject, {**nested, **{k: v for k, v in check.items() if k != "parameters"}})
 
 
 def _check_declaration(check: Mapping[str, Any], operator: str, severity: str, *, usable: bool) -> None:
@@ -119,14 +94,95 @@ def _check_declaration(check: Mapping[str, Any], operator: str, severity: str, *
         raise NotMeasurable("The check's severity is neither fail nor warn.")
 
 
-def _judge(declared: tuple[str, str, float, str], measure: Measure) -> CheckResult:
-    name, operator, threshold, severity = declared
-    holds = OPERATORS[operator](measure.value, threshold)
+def _judge(declared: _Declared, outcome: Measure | NotMeasurable) -> CheckResult:
+    name, operator, severity, threshold = declared.name, declared.operator, declared.severity, declared.threshold
+    if isinstance(outcome, NotMeasurable) or threshold is None:
+        message = f"Not measured: {outcome}"
+        return CheckResult(name, operator, threshold, severity, None, "error", message, judges=declared.judges)
+    holds = OPERATORS[operator](outcome.value, threshold)
     verdict: Verdict = "pass" if holds else "warn" if severity in WARNING_SEVERITIES else "fail"
-    message = f"{name} is {measure.value:.6g}; the spec asks for {operator} {threshold:.6g}."
-    if measure.counts.get("failed"):
-        message += f" {measure.counts['failed']} of {measure.counts['checked']} do not hold."
-    return CheckResult(*declared, measure.value, verdict, message, dict(measure.counts), measure.rows)
+    message = f"{name} is {outcome.value:.6g}; the spec asks for {operator} {threshold:.6g}."
+    if outcome.counts.get("failed"):
+        message += f" {outcome.counts['failed']} of {outcome.counts['checked']} do not hold."
+    counts = dict(outcome.counts)
+    rows = outcome.failing.first(SAMPLE_ROWS) if outcome.failing is not None else ()
+    return CheckResult(
+        name, operator, threshold, severity, outcome.value, verdict, message, counts, rows, declared.judges
+    )
+
+
+def _refuses_rows(declared: _Declared) -> bool:
+    """Whether failing rows are set apart: a blocking row check that could be missed at all."""
+    if declared.judges != "rows" or declared.severity not in BLOCKING_SEVERITIES or declared.threshold is None:
+        return False
+    return not OPERATORS[declared.operator](0.0, declared.threshold)
+
+
+def measure_checks(  # noqa: PLR0913 - each is a separate fact about the bytes
+    parquet: Path,
+    *,
+    spec: Mapping[str, Any],
+    rows_rejected: int,
+    previous_rows: int | None,
+    as_of: dt.date | None = None,
+    references: Mapping[str, Path] | None = None,
+) -> Measured:
+    """Measure every check in ``spec["validation"]["checks"]`` on one GeoParquet (or Parquet) file, together.
+
+    ``previous_rows``: rows of the version before, 0 when there is none, None when not known (``row_growth`` then gives
+    ``error``). ``as_of``: the day for ``no_future_dates``. ``references``: dataset slug to the Parquet file of its
+    published version. Raises ``OSError`` or ``pyarrow.ArrowInvalid`` for a file that is not there or is not Parquet.
+    """
+    validation = spec.get("validation", {})
+    declared = validation.get("checks", []) if isinstance(validation, Mapping) else []
+    table = Table(parquet, references)
+    try:
+        subject = Subject(table, spec, rows_rejected, previous_rows, as_of)
+        read = [_read(check, subject) for check in (declared if isinstance(declared, list) else [declared])]
+        outcomes = measure_all(table, [one.probe for one in read])
+    finally:
+        table.close()
+    results = tuple(_judge(one, outcome) for one, outcome in zip(read, outcomes, strict=True))
+    refused: dict[str, RowSet] = {}
+    misplaced = RowSet(table.rows)
+    for one, outcome in zip(read, outcomes, strict=True):
+        if not isinstance(outcome, Measure) or outcome.failing is None:
+            continue
+        if one.name in GEOMETRY_CHECKS:
+            misplaced = misplaced | outcome.failing
+        if _refuses_rows(one):
+            refused[one.name] = refused[one.name] | outcome.failing if one.name in refused else outcome.failing
+    return Measured(table.rows, results, Failing(table.rows, refused), misplaced.first(MAP_ROWS))
+
+
+def report_on(  # noqa: PLR0913 - each is a separate fact about the bytes
+    measured: Measured,
+    passing: Path,
+    *,
+    rows_rejected: int,
+    artifact_digest: str,
+    measured_digest: str,
+    previous_report: Mapping[str, Any] | None = None,
+) -> QualityReport:
+    """The report: ``measured``'s verdicts, and a description of the rows that go on, which ``passing`` holds.
+
+    ``artifact_digest`` (``sha256:<hex>``) is of ``passing``, ``measured_digest`` of the file that was measured.
+    ``previous_report``: of the published version, to say what drifted.
+    """
+    described = describe(passing)
+    report = QualityReport(
+        artifact_digest=artifact_digest,
+        measured_digest=measured_digest,
+        rows=described.rows,
+        rows_quarantined=measured.rows - described.rows,
+        rows_rejected=rows_rejected,
+        checks=measured.results,
+        columns=described.columns,
+        distributions=described.distributions,
+        extent=described.extent,
+        failing_geometry_rows=measured.geometry_rows,
+    )
+    return report if previous_report is None else report.against(previous_report)
 
 
 def run_checks(  # noqa: PLR0913 - each is a separate fact about the bytes
@@ -137,20 +193,21 @@ def run_checks(  # noqa: PLR0913 - each is a separate fact about the bytes
     previous_rows: int | None,
     artifact_digest: str,
     as_of: dt.date | None = None,
+    references: Mapping[str, Path] | None = None,
 ) -> QualityReport:
-    """Measure every check in ``spec["validation"]["checks"]`` on one GeoParquet (or Parquet) file.
-
-    ``previous_rows``: rows of the version before, 0 when there is none, None when not known (``row_growth`` then gives
-    ``error``). ``artifact_digest``: ``sha256:<hex>`` of the file. ``as_of``: the day for ``no_future_dates``. Raises
-    ``OSError`` or ``pyarrow.ArrowInvalid`` for a file that is not there or is not Parquet.
-    """
-    validation = spec.get("validation", {})
-    declared = validation.get("checks", []) if isinstance(validation, Mapping) else []
-    table = Table(parquet)
-    try:
-        subject = Subject(table, spec, rows_rejected, previous_rows, as_of)
-        checks = declared if isinstance(declared, list) else [declared]
-        results = tuple(_evaluate(check, subject) for check in checks)
-        return QualityReport(artifact_digest, table.rows, rows_rejected, results, table.profile())
-    finally:
-        table.close()
+    """``measure_checks`` and ``report_on`` in one, on a file of which no row is set apart."""
+    measured = measure_checks(
+        parquet,
+        spec=spec,
+        rows_rejected=rows_rejected,
+        previous_rows=previous_rows,
+        as_of=as_of,
+        references=references,
+    )
+    return report_on(
+        measured,
+        parquet,
+        rows_rejected=rows_rejected,
+        artifact_digest=artifact_digest,
+        measured_digest=artifact_digest,
+    )

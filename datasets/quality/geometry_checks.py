@@ -1,48 +1,32 @@
-"""Measures geometries, batch by batch: validity, type and extent.
+"""Tests of geometries: validity, type and extent; all of a spec's tests look at one reading of the file.
 
-Decides validity by OGC Simple Features (as GEOS has it) and extent by bounding boxes. Null geometries are not counted
-here; ``required_fields_present`` and ``null_rate`` count them. Never repairs a geometry. Keeps clause E2.
+Decides extent by bounding boxes. Null geometries are not counted here; ``required_fields_present`` and ``null_rate``
+count them. Keeps clause E2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pyproj
 import shapely
 
-from datasets.quality.measures import SAMPLE_ROWS, Measure, NotMeasurable, Table, share
+from datasets.quality.measures import NotMeasurable, ShapeTest, Table
+from datasets.quality.shapes import Shapes
 
 KANSAS = (-102.05, 36.99, -94.60, 40.00)
 _WGS84 = {("EPSG", "4326"), ("OGC", "CRS84")}
-Test = Callable[[Any], Any]
 
 
-def _measure(table: Table, holds: Test) -> Measure:
-    """``holds``: an array of geometries (None where the WKB can't be read) to an array of booleans."""
-    checked = failed = first = 0
-    rows: list[int] = []
-    for values in table.geometries():
-        present = np.array([value is not None for value in values], dtype=bool)
-        geometries = shapely.from_wkb(values, on_invalid="ignore")
-        bad = present & ~np.asarray(holds(geometries), dtype=bool)
-        checked += int(present.sum())
-        failed += int(bad.sum())
-        if len(rows) < SAMPLE_ROWS:
-            rows.extend(int(index) + first + 1 for index in np.flatnonzero(bad)[: SAMPLE_ROWS - len(rows)])
-        first += len(values)
-    value = share(checked - failed, checked, "geometries")
-    return Measure(value, {"checked": checked, "failed": failed}, tuple(rows))
-
-
-def geometry_valid(table: Table, _parameters: Mapping[str, Any]) -> Measure:
+def geometry_valid(table: Table, _parameters: Mapping[str, Any]) -> ShapeTest:
     """Share of the geometries that are valid."""
-    return _measure(table, shapely.is_valid)
+    table.geometry_column  # noqa: B018 - raises for a file without geometry
+    return ShapeTest(lambda shapes: shapes.valid)
 
 
-def geometry_type(table: Table, parameters: Mapping[str, Any]) -> Measure:
+def geometry_type(table: Table, parameters: Mapping[str, Any]) -> ShapeTest:
     """Share of the geometries whose type is one of ``types``."""
     types = parameters.get("types")
     if not isinstance(types, list) or not types:
@@ -52,7 +36,8 @@ def geometry_type(table: Table, parameters: Mapping[str, Any]) -> Measure:
     if unknown:
         raise NotMeasurable(f"{str(unknown[0])[:80]!r} is not a type of geometry.")
     wanted = [codes[kind.lower()] for kind in types]
-    return _measure(table, lambda geometries: np.isin(shapely.get_type_id(geometries), wanted))
+    table.geometry_column  # noqa: B018 - raises for a file without geometry
+    return ShapeTest(lambda shapes: np.isin(shapes.types, wanted))
 
 
 def _numbers(bbox: Any) -> tuple[float, float, float, float]:
@@ -88,15 +73,15 @@ def _check_crs(table: Table) -> None:
         raise NotMeasurable("The extent is in degrees, and the file's coordinates are not.")
 
 
-def within_extent(table: Table, parameters: Mapping[str, Any], spec: Mapping[str, Any]) -> Measure:
+def within_extent(table: Table, parameters: Mapping[str, Any], spec: Mapping[str, Any]) -> ShapeTest:
     """Share of the geometries whose bounding box lies within the extent, borders included."""
     west, south, east, north = extent_of(parameters, spec)
     table.geometry_column  # noqa: B018 - raises for a file without geometry, before its CRS is asked for
     _check_crs(table)
 
-    def inside(geometries: Any) -> Any:
-        bounds = shapely.bounds(geometries)
+    def inside(shapes: Shapes) -> Any:
+        bounds = shapes.bounds
         lower = (bounds[:, 0] >= west) & (bounds[:, 1] >= south)
         return lower & (bounds[:, 2] <= east) & (bounds[:, 3] <= north)
 
-    return _measure(table, inside)
+    return ShapeTest(inside)

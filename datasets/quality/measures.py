@@ -1,15 +1,15 @@
-"""What a check measures, and the table that it is measured on.
+"""What a check measures, what it contributes to the one pass, and the table that it is measured on.
 
-Decides how a file is opened for counting (DuckDB, no extensions) and
-what one ``Measure`` holds. Names from specs and files never reach SQL: columns are renamed
-``c0``, ``c1``, ... first, and
-values are bound as parameters. Keeps clause E2.
+Decides how a file is opened for counting (DuckDB, no extensions) and what a ``Probe`` is. Names from specs and files
+never reach SQL: columns are renamed ``c0``, ``c1``, ... first, and values are bound as parameters. Keeps clause E2.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from datasets.quality.rowset import RowSet
+from datasets.quality.shapes import Shapes, shapes_of
+
 SAMPLE_ROWS = 10
+MEMORY = "200MB"
+BATCH_ROWS = 16_384
 
 
 class NotMeasurable(Exception):  # noqa: N818 - a fact about the check, which becomes the verdict "error"
@@ -27,11 +32,54 @@ class NotMeasurable(Exception):  # noqa: N818 - a fact about the check, which be
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """``value``: a share from 0 to 1, a rate, or a count; ``counts``: what it was computed from; ``rows``: samples."""
+    """``value``: a share from 0 to 1, a rate, or a count; ``counts``: what it was computed from.
+
+    ``failing``: the rows that do not hold, where the check looks at rows and some don't.
+    """
 
     value: float
     counts: Mapping[str, int] = field(default_factory=dict)
-    rows: tuple[int, ...] = ()
+    failing: RowSet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowTest:
+    """SQL over ``c0``, ...: of the rows where ``of`` holds, those fail where ``bad`` does (or is null).
+
+    ``parameters`` are bound to the ``?`` of ``bad``. ``rate``: the value is the failing share, else the other one.
+    """
+
+    of: str
+    bad: str
+    what: str
+    parameters: tuple[Any, ...] = ()
+    rate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """The rows that repeat an earlier row in ``columns`` (``c0``, ...); nulls equal each other."""
+
+    columns: tuple[str, ...]
+    rate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeTest:
+    """``holds``: the shapes of a batch to one flag a row; null geometries are not counted."""
+
+    holds: Callable[[Shapes], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CustomSql:
+    """One SELECT of the spec's own; ``returns``: ``rows`` (those that fail) or ``number`` (the value)."""
+
+    sql: str
+    returns: str
+
+
+Probe = RowTest | Repeats | ShapeTest | CustomSql | Measure
 
 
 def share(good: int, of: int, what: str) -> float:
@@ -41,16 +89,26 @@ def share(good: int, of: int, what: str) -> float:
     return good / of
 
 
-class Table:
-    """One Parquet file as a table with columns ``c0``, ``c1``, ... and the row number ``r`` (from 1)."""
+def quoted(path: Path) -> str:
+    """A path as an SQL literal."""
+    return "'" + str(path.resolve()).replace("'", "''") + "'"
 
-    def __init__(self, parquet: Path) -> None:
+
+class Table:
+    """One Parquet file as a table ``t`` with columns ``c0``, ``c1``, ... and the row number ``n`` (from 0).
+
+    ``references``: dataset slug to the Parquet file of its published version.
+    """
+
+    def __init__(self, parquet: Path, references: Mapping[str, Path] | None = None) -> None:
         self.path = parquet
+        self.references = dict(references or {})
         self._file = pq.ParquetFile(parquet)
         self.schema: pa.Schema = self._file.schema_arrow
         self.rows: int = self._file.metadata.num_rows
         self.geo = self._read_geo()
-        self._connection = self._connect()
+        self._spill = tempfile.mkdtemp(prefix="kfm-qa-")
+        self.connection = self._connect()
 
     def _read_geo(self) -> dict[str, Any]:
         raw = (self._file.metadata.metadata or {}).get(b"geo")
@@ -62,14 +120,18 @@ class Table:
             config={
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
-                "memory_limit": "512MB",
+                "memory_limit": MEMORY,
+                "temp_directory": self._spill,
                 "threads": "2",
+                # Nothing asks for the order of rows that SQL doesn't ask for; keeping it costs memory.
+                "preserve_insertion_order": "false",
             }
         )
         names = [f"c{index}" for index in range(len(self.schema))]
-        literal = "'" + str(self.path.resolve()).replace("'", "''") + "'"
+        literal = quoted(self.path)
         # A column may itself be called file_row_number; the scan keeps order, so its rows can be counted instead.
         if any(name.lower() == "file_row_number" for name in self.schema.names):
+            connection.execute("SET preserve_insertion_order = true")
             source = f"SELECT *, row_number() OVER () - 1 FROM read_parquet({literal})"  # noqa: S608 - quoted literal
         else:
             source = f"SELECT * FROM read_parquet({literal}, file_row_number = true)"  # noqa: S608 - quoted literal
@@ -77,8 +139,9 @@ class Table:
         return connection
 
     def close(self) -> None:
-        self._connection.close()
+        self.connection.close()
         self._file.close()
+        shutil.rmtree(self._spill, ignore_errors=True)
 
     @property
     def geometry_column(self) -> str:
@@ -97,46 +160,31 @@ class Table:
     def type_of(self, name: str) -> pa.DataType:
         return self.schema.field(name).type
 
+    def reference(self, slug: Any) -> tuple[Path, pa.Schema]:
+        """The file of another dataset's published version, and its schema. Raises ``NotMeasurable``."""
+        if not isinstance(slug, str) or slug not in self.references:
+            raise NotMeasurable(f"The dataset {str(slug)[:80]!r} has no published version to refer to.")
+        return self.references[slug], pq.read_schema(self.references[slug])
+
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...]:
         """The single row of a query over ``t``. Raises ``NotMeasurable`` when the engine refuses it."""
         try:
-            row = self._connection.execute(sql, list(parameters)).fetchone()
+            rows = self.connection.execute(sql, list(parameters)).fetchall()
         except duckdb.Error as error:
             raise NotMeasurable(f"The engine could not compute it ({type(error).__name__}).") from error
-        if row is None:
+        if len(rows) != 1:
             raise NotMeasurable("The engine gave no answer.")
-        return tuple(row)
+        return tuple(rows[0])
 
-    def sample(self, condition: str, parameters: Sequence[Any] = ()) -> tuple[int, ...]:
-        """The first rows (numbered from 1) for which an SQL condition over ``c0``, ... holds."""
-        sql = f"SELECT n + 1 FROM t WHERE {condition} ORDER BY n LIMIT {SAMPLE_ROWS}"  # noqa: S608 - built from c0, c1
-        return tuple(int(row[0]) for row in self._connection.execute(sql, list(parameters)).fetchall())
+    def batches(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[pa.RecordBatch]:
+        """The rows of a query over ``t``, as a stream of Arrow batches."""
+        try:
+            yield from self.connection.sql(sql, params=list(parameters)).to_arrow_reader(BATCH_ROWS * 4)
+        except duckdb.Error as error:
+            raise NotMeasurable(f"The engine could not list the rows ({type(error).__name__}).") from error
 
-    def failing(self, of: str, bad: str, parameters: Sequence[Any], what: str) -> Measure:
-        """The share of the rows where ``of`` holds for which ``bad`` doesn't; both are SQL over ``c0``, ..."""
-        condition = f"({of}) AND coalesce({bad}, true)"
-        sql = f"SELECT count(*) FILTER (WHERE {of}), count(*) FILTER (WHERE {condition}) FROM t"  # noqa: S608
-        checked, failed = self.one(sql, parameters)
-        value = share(checked - failed, checked, what)
-        rows = self.sample(condition, parameters) if failed else ()
-        return Measure(value, {"checked": int(checked), "failed": int(failed)}, rows)
-
-    def geometries(self) -> Any:
-        """Batches of the geometry column's WKB values."""
-        for batch in self._file.iter_batches(batch_size=8_192, columns=[self.geometry_column]):
-            yield batch.column(0).to_numpy(zero_copy_only=False)
-
-    def profile(self) -> tuple[dict[str, Any], ...]:
-        """Per column: name, type, nulls and the approximate number of distinct values (None for geometries)."""
-        geometry = self.geo.get("primary_column")
-        described = []
-        expressions = []
-        for index, name in enumerate(self.schema.names):
-            expressions.append(f"count(*) - count(c{index})")
-            expressions.append("NULL" if name == geometry else f"approx_count_distinct(c{index})")
-        found = self.one(f"SELECT {', '.join(expressions)} FROM t") if expressions else ()  # noqa: S608
-        for index, name in enumerate(self.schema.names):
-            kind = "geometry" if name == geometry else str(self.schema.field(index).type)
-            nulls, distinct = found[2 * index], found[2 * index + 1]
-            described.append({"name": name, "type": kind, "nulls": int(nulls), "distinct_approximate": distinct})
-        return tuple(described)
+    def shapes(self) -> Iterator[Shapes]:
+        """The geometries, batch by batch, each read once."""
+        column = self.geometry_column
+        for batch in self._file.iter_batches(batch_size=BATCH_ROWS, columns=[column]):
+            yield shapes_of(batch.column(0))

@@ -1,7 +1,7 @@
-"""Measures values and counts of rows by SQL over the file.
+"""Tests of values by SQL over the file: presence, uniqueness, types, domains, ranges, patterns, dates, references.
 
-Decides nothing about thresholds: each function returns a ``Measure`` or raises ``NotMeasurable``. Never shows a value,
-only counts and row numbers. A value that should be a date or number and isn't one fails; it isn't skipped. Clause E2.
+Decides nothing about thresholds: each function returns a probe or raises ``NotMeasurable``. Never shows a value, only
+counts and row numbers. A value that should be a date or number and isn't one fails; it isn't skipped. Clause E2.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from datasets.quality.measures import SAMPLE_ROWS, Measure, NotMeasurable, Table, share
+from datasets.quality.measures import NotMeasurable, Repeats, RowTest, Table
 
+MOST_PATTERN_CHARACTERS = 500
 _DATE_FORMATS = (
     "%d-%b-%y %H:%M:%S",
     "%d-%b-%Y %H:%M:%S",
@@ -22,57 +23,83 @@ _DATE_FORMATS = (
     "%m/%d/%Y",
     "%Y%m%d",
 )
+# What a text must be to be of a type; a column that has the type already needs no look.
+_READ_AS = {
+    "integer": "TRY_CAST(trim({0}) AS BIGINT) IS NOT NULL AND regexp_full_match(trim({0}), '[-+]?[0-9]+')",
+    "number": "isfinite(TRY_CAST(trim({0}) AS DOUBLE))",
+    "boolean": "lower(trim({0})) IN ('true', 'false')",
+}
+FIELD_TYPES = ("integer", "number", "boolean", "date", "text")
+
+Parameters = Mapping[str, Any]
 
 
-def _names(parameters: Mapping[str, Any], default: Sequence[str]) -> list[str]:
-    names = parameters.get("fields", parameters.get("field", list(default)))
+def names_of(parameters: Parameters, default: Sequence[str], one: str = "field", many: str = "fields") -> list[str]:
+    """The fields that a check names. Raises ``NotMeasurable`` for none."""
+    names = parameters.get(many, parameters.get(one, list(default)))
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, list | tuple) or not names:
         raise NotMeasurable("The check names no fields, and the spec has no canonical fields.")
     return list(names)
 
 
-def required_fields_present(table: Table, parameters: Mapping[str, Any], spec: Mapping[str, Any]) -> Measure:
+def required_fields_present(table: Table, parameters: Parameters, spec: Mapping[str, Any]) -> RowTest:
     """Share of the rows in which none of ``fields`` (default: all canonical fields) is null or blank text."""
     canonical = spec.get("normalization", {}).get("canonical_fields", {})
     bad = []
-    for name in _names(parameters, list(canonical)):
+    for name in names_of(parameters, list(canonical)):
         column = table.column(name)
         is_text = pa.types.is_string(table.type_of(name))
         bad.append(f"({column} IS NULL OR trim({column}) = '')" if is_text else f"{column} IS NULL")
-    return table.failing("true", " OR ".join(bad), (), "rows")
+    return RowTest("true", " OR ".join(bad), "rows")
 
 
-def _duplicates(table: Table, names: Sequence[str]) -> tuple[int, tuple[int, ...]]:
-    columns = ", ".join(table.column(name) for name in names)
-    ranked = f"SELECT n, row_number() OVER (PARTITION BY {columns} ORDER BY n) AS k FROM t"  # noqa: S608 - c0, c1
-    (count,) = table.one(f"SELECT count(*) FROM ({ranked}) WHERE k > 1")  # noqa: S608
-    least = f"SELECT n + 1 AS r FROM ({ranked}) WHERE k > 1 ORDER BY n LIMIT {SAMPLE_ROWS}"  # noqa: S608
-    (rows,) = table.one(f"SELECT list(r ORDER BY r) FROM ({least})")  # noqa: S608
-    return int(count), tuple(int(row) for row in rows or ())
-
-
-def unique(table: Table, parameters: Mapping[str, Any]) -> Measure:
+def unique(table: Table, parameters: Parameters) -> Repeats:
     """Share of the rows that are the first with their values of ``fields``; nulls equal each other."""
-    count, rows = _duplicates(table, _names(parameters, ()))
-    return Measure(share(table.rows - count, table.rows, "rows"), {"checked": table.rows, "failed": count}, rows)
+    return Repeats(tuple(table.column(name) for name in names_of(parameters, ())))
 
 
-def duplicate_rate(table: Table, parameters: Mapping[str, Any]) -> Measure:
+def duplicate_rate(table: Table, parameters: Parameters) -> Repeats:
     """Share of the rows that repeat an earlier row in ``fields`` (default: all columns)."""
-    count, rows = _duplicates(table, _names(parameters, table.schema.names))
-    return Measure(share(count, table.rows, "rows"), {"checked": table.rows, "failed": count}, rows)
+    return Repeats(tuple(table.column(name) for name in names_of(parameters, table.schema.names)), rate=True)
 
 
-def null_rate(table: Table, parameters: Mapping[str, Any]) -> Measure:
+def null_rate(table: Table, parameters: Parameters) -> RowTest:
     """Share of the rows in which ``field`` is null."""
-    column = table.column(parameters.get("field"))
-    (nulls,) = table.one(f"SELECT count(*) - count({column}) FROM t")  # noqa: S608 - c0, c1
-    rows = table.sample(f"{column} IS NULL") if nulls else ()
-    return Measure(share(nulls, table.rows, "rows"), {"checked": table.rows, "failed": int(nulls)}, rows)
+    return RowTest("true", f"{table.column(parameters.get('field'))} IS NULL", "rows", rate=True)
 
 
-def value_range(table: Table, parameters: Mapping[str, Any]) -> Measure:
+def field_type(table: Table, parameters: Parameters) -> RowTest:
+    """Share of the values of ``field`` that are of ``type``: integer, number, boolean, date or text."""
+    column, wanted = table.column(parameters.get("field")), parameters.get("type")
+    if wanted not in FIELD_TYPES:
+        raise NotMeasurable(f"The type is none of {', '.join(FIELD_TYPES)}.")
+    kind = _kind(table.type_of(parameters["field"]))
+    bad = "true"
+    if wanted == kind or (wanted, kind) == ("number", "integer"):
+        bad = "false" if kind != "number" else f"NOT isfinite({column})"
+    elif (wanted, kind) == ("integer", "number"):
+        bad = f"{column} <> trunc({column}) OR NOT isfinite({column})"
+    elif kind == "text":
+        bad = f"{_timestamp(table, parameters['field'])} IS NULL" if wanted == "date" else ""
+        bad = bad or f"NOT coalesce({_READ_AS[wanted].format(column)}, false)"
+    return RowTest(f"{column} IS NOT NULL", bad, "values")
+
+
+def _kind(kind: pa.DataType) -> str:
+    """What a column holds, in the words of ``FIELD_TYPES``; ``other`` for what none of them says."""
+    if pa.types.is_integer(kind):
+        return "integer"
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return "number"
+    if pa.types.is_boolean(kind):
+        return "boolean"
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        return "date"
+    return "text" if pa.types.is_string(kind) or pa.types.is_large_string(kind) else "other"
+
+
+def value_range(table: Table, parameters: Parameters) -> RowTest:
     """Share of the values of the numeric ``field`` from ``min`` to ``max`` (either may be absent)."""
     column = table.column(parameters.get("field"))
     kind = table.type_of(parameters["field"])
@@ -81,8 +108,10 @@ def value_range(table: Table, parameters: Mapping[str, Any]) -> Measure:
     limits = [(parameters[name], sign) for name, sign in (("min", "<"), ("max", ">")) if name in parameters]
     if not limits or any(type(limit) not in {int, float} for limit, _sign in limits):
         raise NotMeasurable("The check needs a number as min, max or both.")
-    bad = " OR ".join(f"{column} {sign} {_literal(limit)}" for limit, sign in limits)
-    return table.failing(f"{column} IS NOT NULL", bad, (), "values")
+    bad = [f"{column} {sign} {_literal(limit)}" for limit, sign in limits]
+    if pa.types.is_floating(kind):  # NaN is in no range
+        bad.append(f"isnan({column})")
+    return RowTest(f"{column} IS NOT NULL", " OR ".join(bad), "values")
 
 
 def _literal(number: float) -> str:
@@ -90,7 +119,7 @@ def _literal(number: float) -> str:
     return repr(float(number)) if isinstance(number, float) else repr(int(number))
 
 
-def allowed_values(table: Table, parameters: Mapping[str, Any]) -> Measure:
+def allowed_values(table: Table, parameters: Parameters) -> RowTest:
     """Share of the values of ``field`` that are among ``values``."""
     column = table.column(parameters.get("field"))
     values = parameters.get("values")
@@ -98,15 +127,28 @@ def allowed_values(table: Table, parameters: Mapping[str, Any]) -> Measure:
         raise NotMeasurable("The check names no values.")
     try:
         typed = pa.array(values, table.type_of(parameters["field"])).to_pylist()
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
         raise NotMeasurable(f"The values are not of the field's type, {table.type_of(parameters['field'])}.") from error
-    index = table.schema.names.index(parameters["field"])
-    kept = f"SELECT count(*) FILTER (WHERE c{index} IS NOT NULL) FROM t"  # noqa: S608 - c0, c1
-    (checked,) = table.one(kept)
-    condition = f"{column} IS NOT NULL AND NOT list_contains(?, {column})"
-    (failed,) = table.one(f"SELECT count(*) FROM t WHERE {condition}", [typed])  # noqa: S608
-    rows = table.sample(condition, [typed]) if failed else ()
-    return Measure(share(checked - failed, checked, "values"), {"checked": checked, "failed": failed}, rows)
+    return RowTest(f"{column} IS NOT NULL", f"NOT list_contains(?, {column})", "values", (typed,))
+
+
+def pattern(table: Table, parameters: Parameters) -> RowTest:
+    """Share of the texts of ``field`` that match ``pattern`` as a whole (RE2, so linear in the text's length).
+
+    Whole numbers are matched as they are written: codes without a leading zero are numbers in the normalized file.
+    """
+    column, expression = table.column(parameters.get("field")), parameters.get("pattern")
+    kind = _kind(table.type_of(parameters["field"]))
+    if kind not in {"text", "integer"}:
+        raise NotMeasurable(f"The field {parameters['field'][:80]!r} is neither text nor whole numbers.")
+    if not isinstance(expression, str) or not 0 < len(expression) <= MOST_PATTERN_CHARACTERS:
+        raise NotMeasurable(f"The pattern is not a text of 1 to {MOST_PATTERN_CHARACTERS} characters.")
+    try:
+        table.one("SELECT regexp_full_match('', ?)", [expression])
+    except NotMeasurable as error:
+        raise NotMeasurable("The pattern is not a regular expression that RE2 can read.") from error
+    text = column if kind == "text" else f"CAST({column} AS VARCHAR)"
+    return RowTest(f"{column} IS NOT NULL", f"NOT regexp_full_match({text}, ?)", "values", (expression,))
 
 
 def _timestamp(table: Table, name: Any) -> str:
@@ -119,18 +161,18 @@ def _timestamp(table: Table, name: Any) -> str:
     return f"coalesce(TRY_CAST({text} AS TIMESTAMP), try_strptime({text}, [{formats}]))"
 
 
-def date_order(table: Table, parameters: Mapping[str, Any]) -> Measure:
+def date_order(table: Table, parameters: Parameters) -> RowTest:
     """Share of the rows having ``start`` and ``end`` in which start is not after end; what is no date fails."""
     names = (parameters.get("start"), parameters.get("end"))
     of = " AND ".join(f"{table.column(name)} IS NOT NULL" for name in names)
     start, end = (_timestamp(table, name) for name in names)
-    return table.failing(of, f"{start} > {end}", (), "rows with both dates")
+    return RowTest(of, f"{start} > {end}", "rows with both dates")
 
 
-def no_future_dates(table: Table, parameters: Mapping[str, Any], as_of: dt.date | None) -> Measure:
+def no_future_dates(table: Table, parameters: Parameters, as_of: dt.date | None) -> RowTest:
     """Share of the dates of ``field`` that are not after the day ``as_of``; what is no date fails."""
     if as_of is None:
         raise NotMeasurable("No day was given to compare with.")
     column = table.column(parameters.get("field"))
     bad = f"CAST({_timestamp(table, parameters['field'])} AS DATE) > DATE '{as_of.isoformat()}'"
-    return table.failing(f"{column} IS NOT NULL", bad, (), "dates")
+    return RowTest(f"{column} IS NOT NULL", bad, "dates")

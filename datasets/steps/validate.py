@@ -1,7 +1,8 @@
 """The validate run: checks the normalized bytes as the spec declares, applies what policy requires.
 
 Leaves a ``validate`` receipt and, when an obligation transforms bytes, a ``redact`` receipt. Keeps clauses C2, E1, E2:
-checks are made on the normalized bytes, obligations are verified on the bytes that would go out.
+checks are made on the normalized bytes, failing records are set apart, obligations are applied to the rows that go on
+and verified on the bytes that would go out.
 """
 
 from __future__ import annotations
@@ -31,9 +32,8 @@ from datasets.policy.obligations import (
 from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from datasets.previews import write_preview
-from datasets.quality.checks import run_checks
-from datasets.quality.report import QualityReport
 from datasets.runs import NewFile, current_files, new_run_id, record_run
+from datasets.steps.checking import Checked, check_rows, work_path
 from datasets.steps.normalize import PARQUET, Normalized
 from datasets.steps.workspace import Workspace, keep_json
 from datasets.stores import keep, read_document
@@ -62,31 +62,23 @@ def check_and_protect(version: DatasetVersion, normalized: Normalized, work: Wor
     Obligations that can't be applied leave no outgoing bytes, and a finding that gate C quarantines for.
     """
     spec = json.loads(version.spec.canonical)
-    report = run_checks(
-        normalized.path,
-        spec=spec,
-        rows_rejected=normalized.rows_rejected,
-        previous_rows=_previous_rows(version),
-        artifact_digest=normalized.data.digest,
-        as_of=version.acquisition.acquired_at.date(),
-    )
-    work.listener.line(f"{len(report.checks)} checks made: {report.status}.")
+    checked = check_rows(version, normalized, spec, work)
     required, faults = required_obligations(version, spec)
     transforming = [o for o in required if o.kind in TRANSFORMING]
     decision = _decide(version, Action.RUN, (), work)
     if transforming and not faults:
-        protected = _protect(normalized.path, transforming, work)
+        protected = _protect(checked.path, transforming, work)
         if isinstance(protected, Protected):
-            _record_validate(version, normalized, report, (), decision, work, protected=protected)
-            _record_redact(version, normalized, protected, required, decision, work)
+            _record_validate(version, normalized, checked, (), decision, work, columns=protected.columns)
+            _record_redact(version, checked, protected, required, decision, work)
         else:
-            files = _verified(version, normalized.data.digest, required, [protected], work)
-            _record_validate(version, normalized, report, files, decision, work)
+            files = _verified(version, checked.data.digest, required, [protected], work)
+            _record_validate(version, normalized, checked, files, decision, work, columns=frozenset())
     else:
-        findings = faults or verify_obligations(normalized.path, _on_bytes(required), {})
-        files = _outgoing(version, normalized.path, normalized.data, work)
-        files += _verified(version, normalized.data.digest, required, findings, work)
-        _record_validate(version, normalized, report, files, decision, work)
+        findings = faults or verify_obligations(checked.path, _on_bytes(required), {})
+        files = _outgoing(version, checked.path, checked.data, work)
+        files += _verified(version, checked.data.digest, required, findings, work)
+        _record_validate(version, normalized, checked, files, decision, work)
     _decide(version, Action.ASSESS, _applied(version, required), work)
 
 
@@ -149,7 +141,7 @@ def _protect(source: Path, transforming: Sequence[Obligation], work: Workspace) 
 
 def _record_redact(  # noqa: PLR0913 - what a redaction is made of
     version: DatasetVersion,
-    normalized: Normalized,
+    checked: Checked,
     protected: Protected,
     required: Sequence[Obligation],
     decision: PolicyDecision,
@@ -163,10 +155,10 @@ def _record_redact(  # noqa: PLR0913 - what a redaction is made of
         version=version,
         run_id=new_run_id(work.at),
         operation="redact",
-        inputs=[normalized.data],
+        inputs=[checked.data],
         files=[
             *_outgoing(version, protected.path, data, work),
-            NewFile(log, "work", "transform_log", _work_path(version, "transform-log.json")),
+            NewFile(log, "work", "transform_log", work_path(version, "transform-log.json")),
             *verified,
         ],
         passed=not findings,
@@ -183,32 +175,34 @@ def _record_redact(  # noqa: PLR0913 - what a redaction is made of
 def _record_validate(  # noqa: PLR0913 - what a run is made of
     version: DatasetVersion,
     normalized: Normalized,
-    report: QualityReport,
+    checked: Checked,
     files: Sequence[NewFile],
     decision: PolicyDecision,
     work: Workspace,
     *,
-    protected: Protected | None = None,
+    columns: frozenset[str] | None = None,
 ) -> None:
-    """The report goes out with the data: beside transformed data it is told without what they hide."""
-    whole = keep_json(report.as_json(), at=work.at)
-    released = keep_json(report.beside(protected.columns).as_json(), at=work.at) if protected else whole
+    """The report goes out with the data: beside data of only *columns* it is told without what they hide."""
+    told, whole = checked.released(version, columns), checked.whole()
+    released = keep_json(told.as_json(), at=work.at)
     slug, version_id = version.dataset.slug, version.version_id
     own = [
         NewFile(released, "processed", "qa_report", layout.qa(slug, version_id, "report.json")),
-        NewFile(normalized.rejects, "work", "rejects", _work_path(version, "rejects.jsonl")),
+        NewFile(normalized.rejects, "work", "rejects", work_path(version, "rejects.jsonl")),
+        *checked.files,
     ]
-    if protected is not None:
-        own.append(NewFile(whole, "work", "qa_report_whole", _work_path(version, "qa-report-whole.json")))
+    if told != whole:
+        kept = keep_json(whole.as_json(), at=work.at)
+        own.append(NewFile(kept, "work", "qa_report_whole", work_path(version, "qa-report-whole.json")))
     if not any(file.part == "data" for file in files):
-        own.append(NewFile(normalized.data, "work", "normalized", _work_path(version, "normalized.parquet")))
+        own.append(NewFile(checked.data, "work", "normalized", work_path(version, "normalized.parquet")))
     record_run(
         version=version,
         run_id=new_run_id(work.at),
         operation="validate",
         inputs=[version.acquisition.source],
         files=[*own, *files],
-        passed=report.status == "pass",
+        passed=checked.report.status == "pass",
         report=released,
         decision=decision,
         params={"spec_hash": version.spec.spec_hash},
@@ -217,10 +211,6 @@ def _record_validate(  # noqa: PLR0913 - what a run is made of
         at=work.at,
         hold=work.listener.hold,
     )
-
-
-def _work_path(version: DatasetVersion, name: str) -> str:
-    return f"work/{version.dataset.slug}/{version.version_id}/{name}"
 
 
 def _verified(
@@ -233,7 +223,7 @@ def _verified(
         "obligations": [o.as_json() for o in required],
         "findings": [f.as_json() for f in findings],
     }
-    return [NewFile(keep_json(document, at=work.at), "work", "verification", _work_path(version, "verification.json"))]
+    return [NewFile(keep_json(document, at=work.at), "work", "verification", work_path(version, "verification.json"))]
 
 
 def _outgoing(version: DatasetVersion, parquet: Path, data: Artifact, work: Workspace) -> list[NewFile]:
@@ -246,16 +236,3 @@ def _outgoing(version: DatasetVersion, parquet: Path, data: Artifact, work: Work
         NewFile(data, "processed", "data", layout.artifact(slug, version_id, f"{slug}.parquet")),
         NewFile(preview, "processed", "preview", layout.artifact(slug, version_id, "preview.geojson")),
     ]
-
-
-def _previous_rows(version: DatasetVersion) -> int | None:
-    """Rows of the dataset's published version, 0 when none is published; ``None`` when its report can't be read."""
-    published = (
-        DatasetVersion.objects.filter(dataset=version.dataset, standing__state="PUBLISHED")
-        .exclude(pk=version.pk)
-        .first()
-    )
-    if published is None:
-        return 0
-    report = next((f for f in current_files(published) if f.part == "qa_report"), None)
-    return None if report is None else json.loads(read_document(report.artifact_id)).get("rows")

@@ -93,12 +93,26 @@ CHECK = {"name": "geometry_valid", "operator": ">=", "threshold": 0.9}
 ROW = {**CHECK, "value": 1.0, "verdict": "pass"}
 E = e_quality.Evidence(
     declared=(CHECK,),
-    report={"artifact_digest": digest("data"), "checks": [ROW], "rows_rejected": 0, "status": "pass"},
+    report={
+        "kfm_qa_report_version": "v2",
+        "artifact_digest": digest("data"),
+        "measured_digest": digest("measured"),
+        "checks": [ROW],
+        "rows": 7,
+        "rows_quarantined": 2,
+        "rows_rejected": 0,
+        "status": "pass",
+    },
     report_recorded_digest=digest("report"),
     report_measured_digest=digest("report"),
+    released_recorded_digest=digest("released"),
+    released_measured_digest=digest("released"),
     checked_digest=digest("data"),
+    source_digest=digest("measured"),
     rows_rejected=0,
     rejects_measured_digest=digest("rejects"),
+    quarantine_recorded_digest=digest("apart"),
+    quarantine_measured_digest=digest("apart"),
 )
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)

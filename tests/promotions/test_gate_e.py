@@ -23,6 +23,18 @@ CASES = [
     (replace(E, report_measured_digest=digest("x")), "E1", "report_changed", "violated"),
     (replace(E, checked_digest=None), "E1", "report_on_other_bytes", "violated"),
     (replace(E, checked_digest=digest("x")), "E1", "report_on_other_bytes", "violated"),
+    (replace(E, released_measured_digest=None), "E1", "report_changed", "violated"),
+    (replace(E, released_measured_digest=digest("x")), "E1", "report_changed", "violated"),
+    (replace(E, source_digest=None), "E1", "report_on_other_bytes", "violated"),
+    (replace(E, source_digest=digest("x")), "E1", "report_on_other_bytes", "violated"),
+    (reported(measured_digest=digest("x")), "E1", "report_on_other_bytes", "violated"),
+    (reported(rows_quarantined=None), "E2", "quarantined_unknown", "missing"),
+    (reported(rows_quarantined=-1), "E2", "quarantined_unknown", "missing"),
+    (reported(rows_quarantined=True), "E2", "quarantined_unknown", "missing"),
+    (reported(rows=0), "E2", "nothing_goes_on", "violated"),
+    (replace(E, quarantine_recorded_digest=None), "E2", "quarantined_lost", "missing"),
+    (replace(E, quarantine_measured_digest=None), "E2", "quarantined_lost", "missing"),
+    (replace(E, quarantine_measured_digest=digest("x")), "E2", "quarantined_changed", "violated"),
     (reported(checks=[]), "E2", "check_not_reported", "missing"),
     (reported(checks=[{**ROW, "name": "other"}]), "E2", "check_not_reported", "missing"),
     (reported(checks=[{**ROW, "threshold": 0.1}]), "E2", "threshold_differs", "violated"),
@@ -46,6 +58,30 @@ def test_e_valid_evidence_passes():
 )
 def test_e_one_fault_is_found(evidence, clause, code, kind):
     assert (clause, code, kind) in found("E", evidence)
+
+
+@pytest.mark.parametrize("name", ["rows_quarantined", "measured_digest"])
+def test_e_a_report_that_leaves_out_what_was_set_apart_fails(name):
+    told = {key: value for key, value in E.report.items() if key != name}
+    assert found("E", replace(E, report=told))
+
+
+def test_e_a_v1_report_of_a_version_without_quarantined_rows_still_counts():
+    told = {key: value for key, value in E.report.items() if key not in {"rows_quarantined", "measured_digest"}}
+    old = replace(
+        E,
+        report={**told, "kfm_qa_report_version": "v1"},
+        source_digest=E.checked_digest,
+        quarantine_recorded_digest=None,
+        quarantine_measured_digest=None,
+    )
+    assert found("E", old) == set()
+    assert found("E", replace(old, source_digest=digest("x")))
+
+
+def test_e2_nothing_set_apart_needs_no_quarantine_file():
+    none = replace(reported(rows_quarantined=0), quarantine_recorded_digest=None, quarantine_measured_digest=None)
+    assert found("E", none) == set()
 
 
 def test_e2_the_reports_own_verdict_is_never_trusted():

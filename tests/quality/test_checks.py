@@ -11,26 +11,25 @@ import pytest
 import rfc8785
 
 import datasets.quality.checks as quality
-from datasets.formats.normalize import normalize
 from datasets.quality.checks import run_checks
+from tests.quality.files import write_geoparquet
 
 DIGEST = "sha256:" + "0" * 64
 SCHEMA = json.loads(Path(quality.__file__).with_name("qa_report.schema.json").read_text())
-CSV = """id,kind,size,begin,end,"a""b",geometry
-1,hail,1.5,2024-01-01,2024-01-02,x,POINT (-98 38)
-2,hail,2.5,02-JAN-24 10:00:00,03-JAN-24 10:00:00,x,"POLYGON ((-98 38, -97 39, -97 38, -98 39, -98 38))"
-2,wind,,2024-01-05,2024-01-04,,POINT (10 50)
-4,snow,99.5,2024-01-05,soon,x,
-"""
+COLUMNS = {
+    "id": [1, 2, 2, 4],
+    "kind": ["hail", "hail", "wind", "snow"],
+    "size": [1.5, 2.5, None, 99.5],
+    "begin": ["2024-01-01", "02-JAN-24 10:00:00", "2024-01-05", "2024-01-05"],
+    "end": ["2024-01-02", "03-JAN-24 10:00:00", "2024-01-04", "soon"],
+    'a"b': ["x", "x", None, "x"],
+}
+SHAPES = ["POINT (-98 38)", "POLYGON ((-98 38, -97 39, -97 38, -98 39, -98 38))", "POINT (10 50)", None]
 
 
 @pytest.fixture(scope="module")
 def parquet(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("it's [a] * glob?")
-    (folder / "in.csv").write_text(CSV)
-    paths = {"target": folder / "out.parquet", "rejects": folder / "rejects"}
-    normalize(folder / "in.csv", spec={}, progress=lambda _done, _total: None, **paths)
-    return folder / "out.parquet"
+    return write_geoparquet(tmp_path_factory.mktemp("it's [a] * glob?") / "out.parquet", COLUMNS, SHAPES)
 
 
 def report(parquet, *checks, spec=None, **options):
@@ -151,16 +150,13 @@ def test_the_same_bytes_give_the_same_report(parquet):
 
 
 def test_a_name_that_the_engine_uses_itself_is_only_a_name(tmp_path):
-    (tmp_path / "in").write_text("file_row_number,r,N,n,lat,lon\n1,2,3,4,38,-98\n")
-    paths = {"target": tmp_path / "out", "rejects": tmp_path / "rejects"}
-    normalize(tmp_path / "in", spec={}, progress=lambda _done, _total: None, **paths)
-    made = report(tmp_path / "out", {"name": "null_rate", "field": "N", "threshold": 0})
+    columns = {"file_row_number": [1], "r": [2], "N": [3], "n": [4]}
+    path = write_geoparquet(tmp_path / "out", columns, ["POINT (-98 38)"])
+    made = report(path, {"name": "null_rate", "field": "N", "threshold": 0})
     assert made.status == "pass"
     assert [column["name"] for column in made.columns][:4] == ["file_row_number", "r", "N", "n"]
 
 
 def test_a_table_without_geometry_cannot_be_called_valid(tmp_path):
-    (tmp_path / "in").write_text("a,b\n1,2\n")
-    paths = {"target": tmp_path / "out", "rejects": tmp_path / "rejects"}
-    normalize(tmp_path / "in", spec={}, progress=lambda _done, _total: None, **paths)
-    assert one(tmp_path / "out", name="geometry_valid", threshold=0).verdict == "error"
+    path = write_geoparquet(tmp_path / "out", {"a": [1], "b": [2]})
+    assert one(path, name="geometry_valid", threshold=0).verdict == "error"

@@ -1,0 +1,163 @@
+"""Measures all probes of a spec together: one aggregate query, one query for failing rows, one reading of geometries.
+
+Decides no verdict. When one probe breaks the common query, each is asked alone, so that it breaks only itself. What
+can't be measured comes back as the reason, in the probe's place. Keeps clause E2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from datasets.quality import custom_sql
+from datasets.quality.measures import (
+    CustomSql,
+    Measure,
+    NotMeasurable,
+    Probe,
+    Repeats,
+    RowTest,
+    ShapeTest,
+    Table,
+    share,
+)
+from datasets.quality.rowset import RowSet
+
+Outcome = Measure | NotMeasurable
+_Sql = RowTest | Repeats
+
+
+def measure_all(table: Table, probes: Sequence[Probe | NotMeasurable]) -> list[Outcome]:
+    """One outcome for each probe, in order; a ``NotMeasurable`` given is handed back."""
+    outcomes: dict[int, Outcome] = {}
+    by_sql: dict[int, _Sql] = {}
+    by_shape: dict[int, ShapeTest] = {}
+    for place, probe in enumerate(probes):
+        if isinstance(probe, RowTest | Repeats):
+            by_sql[place] = probe
+        elif isinstance(probe, ShapeTest):
+            by_shape[place] = probe
+        elif isinstance(probe, CustomSql):
+            outcomes[place] = _asked(table, probe)
+        else:
+            outcomes[place] = probe
+    outcomes |= _by_sql(table, by_sql)
+    outcomes |= _by_shape(table, by_shape)
+    return [outcomes[place] for place in range(len(probes))]
+
+
+def _asked(table: Table, probe: CustomSql) -> Outcome:
+    try:
+        return custom_sql.ask(table, probe)
+    except NotMeasurable as reason:
+        return reason
+
+
+def _by_sql(table: Table, probes: Mapping[int, _Sql]) -> dict[int, Outcome]:
+    if not probes:
+        return {}
+    try:
+        counts = _counts(table, probes)
+        failing = _failing(table, {place: probes[place] for place, (_of, failed) in counts.items() if failed})
+    except NotMeasurable as reason:
+        if len(probes) == 1:
+            return dict.fromkeys(probes, reason)
+        alone = [_by_sql(table, {place: probe}) for place, probe in probes.items()]
+        return {place: outcome for one in alone for place, outcome in one.items()}
+    return {place: _outcome(probes[place], *counts[place], failing.get(place)) for place in probes}
+
+
+def _outcome(probe: _Sql, checked: int, failed: int, rows: RowSet | None) -> Outcome:
+    what = probe.what if isinstance(probe, RowTest) else "rows"
+    try:
+        value = share(failed if probe.rate else checked - failed, checked, what)
+    except NotMeasurable as reason:
+        return reason
+    return Measure(value, {"checked": checked, "failed": failed}, rows)
+
+
+def _counts(table: Table, probes: Mapping[int, _Sql]) -> dict[int, tuple[int, int]]:
+    """How many rows each probe looks at, and how many of them fail: all probes in one SELECT."""
+    inner: list[str] = []
+    outer: list[str] = []
+    bound: list[Any] = []
+    for place, probe in probes.items():
+        if isinstance(probe, RowTest):
+            inner += [f"({probe.of}) AS o{place}", f"{_failed(probe)} AS b{place}"]
+            bound += probe.parameters
+            outer += [f"count(*) FILTER (WHERE o{place})", f"count(*) FILTER (WHERE b{place})"]
+        else:
+            # Equal rows have equal hashes, so distinct hashes prove that nothing repeats; else rows are compared below.
+            inner.append(f"hash({', '.join(probe.columns)}) AS h{place}")
+            outer += ["count(*)", f"count(*) - count(DISTINCT h{place})"]
+    found = table.one(f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM t)", bound)  # noqa: S608 - c0
+    counts = {}
+    for index, (place, probe) in enumerate(probes.items()):
+        checked, failed = int(found[2 * index]), int(found[2 * index + 1])
+        if isinstance(probe, Repeats) and failed:
+            (failed,) = table.one(f"SELECT count(*) FROM ({_repeating(probe)})")  # noqa: S608 - c0
+        counts[place] = (checked, int(failed))
+    return counts
+
+
+def _failed(test: RowTest) -> str:
+    return f"(({test.of}) AND coalesce({test.bad}, true))"
+
+
+def _repeating(probe: Repeats) -> str:
+    """SQL for the rows (from 0) that repeat an earlier one: exact, and only rows of equal hash are sorted."""
+    columns = ", ".join(probe.columns)
+    twice = f"SELECT hash({columns}) FROM t GROUP BY 1 HAVING count(*) > 1"  # noqa: S608 - c0
+    ranked = (
+        f"SELECT n, row_number() OVER (PARTITION BY {columns} ORDER BY n) AS k "  # noqa: S608 - c0
+        f"FROM t WHERE hash({columns}) IN ({twice})"
+    )
+    return f"SELECT n FROM ({ranked}) WHERE k > 1"  # noqa: S608 - c0
+
+
+def _failing(table: Table, probes: Mapping[int, _Sql]) -> dict[int, RowSet]:
+    """The failing rows of each probe that has some: one query for all tests of single rows."""
+    found = {place: RowSet(table.rows) for place in probes}
+    tests = {place: probe for place, probe in probes.items() if isinstance(probe, RowTest)}
+    for place, probe in probes.items():
+        if isinstance(probe, Repeats):
+            for batch in table.batches(_repeating(probe)):
+                found[place].add(batch.column(0))
+    if not tests:
+        return found
+    flags = ", ".join(f"{_failed(test)} AS b{place}" for place, test in tests.items())
+    any_of = " OR ".join(f"b{place}" for place in tests)
+    bound: list[Any] = [value for test in tests.values() for value in test.parameters]
+    names = ", ".join(f"b{place}" for place in tests)
+    sql = f"SELECT n, {names} FROM (SELECT n, {flags} FROM t) WHERE {any_of}"  # noqa: S608 - c0
+    for batch in table.batches(sql, bound):
+        rows = batch.column(0).to_numpy(zero_copy_only=False)
+        for index, place in enumerate(tests, start=1):
+            found[place].add(rows[batch.column(index).to_numpy(zero_copy_only=False).astype(bool)])
+    return found
+
+
+def _by_shape(table: Table, probes: Mapping[int, ShapeTest]) -> dict[int, Outcome]:
+    if not probes:
+        return {}
+    checked = first = 0
+    failing = {place: RowSet(table.rows) for place in probes}
+    for shapes in table.shapes():
+        present = shapes.present
+        checked += int(present.sum())
+        for place, probe in probes.items():
+            bad = present & ~np.asarray(probe.holds(shapes), dtype=bool)
+            failing[place].add(np.flatnonzero(bad) + first)
+        first += len(present)
+    return {place: _shape_outcome(checked, failing[place]) for place in probes}
+
+
+def _shape_outcome(checked: int, failing: RowSet) -> Outcome:
+    failed = len(failing)
+    try:
+        value = share(checked - failed, checked, "geometries")
+    except NotMeasurable as reason:
+        return reason
+    return Measure(value, {"checked": checked, "failed": failed}, failing if failed else None)
