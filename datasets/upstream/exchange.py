@@ -121,25 +121,31 @@ def exchange(
     backend = PinnedBackend(
         url, addresses, wire.connect, lambda stream: WatchedStream(stream, deadline, allowance), deadline.left
     )
-    with _connection(url, backend, wire) as connection, _in_our_words(url.host):
-        response = connection.handle_request(_request(sending, limits))
+    with _connection(url, backend, wire) as connection:
+        with _in_our_words(url.host):
+            response = connection.handle_request(_request(sending, limits))
         headers = _read_headers(response.headers, limits)
         allowance.in_head = False
         allowance.most = 2 * limits.bytes + limits.header_bytes + FRAMING_BYTES
-        yield Answer(url, response.status, headers, _pieces(response))
+        yield Answer(url, response.status, headers, _pieces(response, url.host))
 
 
 @contextmanager
 def _connection(url: Url, backend: PinnedBackend, wire: Wire) -> Iterator[httpcore.HTTPConnection]:
-    tls = None
-    if url.scheme == "https":
-        tls = wire.tls or ssl.create_default_context()
+    tls = _verifying(wire.tls or ssl.create_default_context()) if url.scheme == "https" else None
     origin = httpcore.Origin(url.scheme.encode(), url.host.encode(), url.port)
     connection = httpcore.HTTPConnection(origin, ssl_context=tls, network_backend=backend)
     try:
         yield connection
     finally:
         connection.close()
+
+
+def _verifying(tls: ssl.SSLContext) -> ssl.SSLContext:
+    if tls.verify_mode is ssl.CERT_REQUIRED and tls.check_hostname:
+        return tls
+    message = "The console was told not to verify certificates, which it does not do."
+    raise UpstreamRefused("tls_unverified", message, "Add the upstream's issuer to the trust store instead.")
 
 
 def _request(sending: Sending, limits: FetchLimits) -> httpcore.Request:
@@ -165,9 +171,9 @@ def _read_headers(raw: Iterable[tuple[bytes, bytes]], limits: FetchLimits) -> He
     return Headers([(name.decode("ascii").lower(), value.decode("utf-8", "surrogateescape")) for name, value in fields])
 
 
-def _pieces(response: httpcore.Response) -> Iterator[bytes]:
-    """The body's pieces. Empty for HEAD, 204 and 304 by the protocol's own rule."""
-    yield from response.iter_stream()
+def _pieces(response: httpcore.Response, host: str) -> Iterator[bytes]:
+    with _in_our_words(host):
+        yield from response.iter_stream()
 
 
 _FAULTS: Mapping[type[Exception], tuple[str, str]] = {
