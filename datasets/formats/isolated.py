@@ -33,15 +33,18 @@ MIB = 1024 * 1024
 # Column names are the only long thing in an answer, and there are at most 2,000 of them.
 _ANSWER_BYTES = 16 * MIB
 _BEAT_SECONDS = 1.0
-# One thread each, and the allocator whose memory the limit sees: results do not depend on any of these.
+# One thread each, and the allocator that gives memory back, for the limit counts what is kept: no result depends on it.
 _ENVIRONMENT = {
     "PATH": os.defpath,
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "ARROW_IO_THREADS": "1",
+    "GDAL_CACHEMAX": "32",
     "GDAL_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "262144",
+    "MALLOC_TRIM_THRESHOLD_": "262144",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "PROJ_NETWORK": "OFF",
@@ -57,7 +60,7 @@ class Bounds:
     ``output_bytes``: the largest file it may write; ``open_files``: how many at a time.
     """
 
-    memory_bytes: int = 168 * MIB
+    memory_bytes: int = 144 * MIB
     seconds: float = 8.0
     bytes_per_second: float = 500_000.0
     output_bytes: int = 8 * 1024 * MIB

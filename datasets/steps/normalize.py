@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from datasets.formats.errors import Limits
 from datasets.formats.isolated import MIB, Bounds, Usage, normalize_isolated
 from datasets.models import Artifact, DatasetVersion
 from datasets.steps.workspace import Workspace
@@ -18,6 +19,8 @@ from datasets.stores import console_store, keep
 PARQUET = "application/vnd.apache.parquet"
 #: What reading one source may cost the worker.
 BOUNDS = Bounds()
+#: Row groups small enough that several stages of writing one stay within ``BOUNDS``.
+LIMITS = Limits(batch_bytes=8 * MIB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ def normalize_source(version: DatasetVersion, work: Workspace) -> Normalized:
         target=target,
         rejects=rejects,
         progress=work.listener.progress,
+        limits=LIMITS,
         bounds=BOUNDS,
         observe=lambda usage: work.listener.line(_cost(usage)),
     )
