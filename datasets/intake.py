@@ -1,17 +1,17 @@
 """Writer: records an acquisition: the bytes as they came, where from, under which terms. Keeps clause B2.
 
 The bytes and the terms snapshot are in the store before the row is written; nothing is parsed here. Whether the file
-is readable is the ingest run's question.
+is readable is the ingest run's question. Each acquisition is also a look at the upstream's terms (``terms.observe``).
 """
 
 from __future__ import annotations
 
-import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
 from django.db import transaction
 
@@ -19,27 +19,75 @@ from audit import ledger
 from audit.canonical import canonical_bytes
 from audit.events import Event
 from audit.findings import Finding
-from datasets import identity, receipts, rights
+from datasets import identity, receipts
 from datasets.errors import Refused
-from datasets.models import Acquisition, Dataset
+from datasets.intake_terms import LONGEST, DeclaredTerms, check_terms
+from datasets.models import Acquisition, Artifact, Dataset, DatasetSpec, Source
 from datasets.people import Person
 from datasets.policy.roles import Role
 from datasets.stores import keep
+from datasets.terms import observe
+from datasets.terms_words import words_digest, words_of
 
-#: The longest text that each field of an acquisition holds, in characters.
-LONGEST = {"license": 200, "rights_holder": 300, "attribution": 500, "terms_uri": 500}
+__all__ = [
+    "LONGEST",
+    "DeclaredTerms",
+    "Origin",
+    "Prepared",
+    "Snapshot",
+    "check_may_upload",
+    "check_terms",
+    "display_name",
+    "prepare_acquisition",
+    "record_acquisition",
+    "record_prepared",
+]
+
 UPLOADS = (Role.CONTRIBUTOR, Role.OPERATOR, Role.PIPELINE)
+PLAIN = "text/plain; charset=utf-8"
+#: What the terms snapshot is called in RAW, by its media type.
+SNAPSHOT_NAMES = {"text/plain": "terms.txt", "text/html": "terms.html", "application/xhtml+xml": "terms.xhtml"}
 
 
 @dataclass(frozen=True, slots=True)
-class DeclaredTerms:
-    """The upstream's terms as the contributor captured them; ``text`` is the snapshot, word for word."""
+class Snapshot:
+    """The terms as they stood on a page: its bytes and media type."""
 
-    license: str
-    rights_holder: str
-    attribution: str
-    terms_uri: str
-    text: str
+    raw: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where bytes came from, in the acquisition manifest's words.
+
+    ``source``: the recorded source, when it was one; ``uri``: without credentials, "" for the bytes' own reference.
+    """
+
+    type: str = "upload"
+    retrieval_method: str = "browser_upload"
+    uri: str = ""
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An acquisition whose bytes are in the store, and of which no row says anything yet."""
+
+    dataset: Dataset
+    spec: DatasetSpec
+    acquisition_id: str
+    slice: str
+    file_name: str
+    source: Artifact
+    terms: DeclaredTerms
+    snapshot: Artifact
+    words_digest: str
+    manifest: Artifact
+    upstream: Source | None
+    by: Person
+    role: Role
+    at: datetime
 
 
 def check_may_upload(person: Person, dataset: Dataset) -> Role:
@@ -52,61 +100,6 @@ def check_may_upload(person: Person, dataset: Dataset) -> Role:
     )
 
 
-def check_terms(terms: DeclaredTerms) -> list[Finding]:
-    """Faults in the declared terms, one a field; ``where`` is the field's name."""
-    findings = [Finding(f.code, "license", f.message, f.fix, f.kind) for f in rights.check_license(terms.license)]
-    findings += [
-        Finding(
-            f"{name}_missing",
-            name,
-            f"Say who: the {name.replace('_', ' ')} is empty.",
-            "It is shown with every published copy.",
-            "missing",
-        )
-        for name in ("rights_holder", "attribution")
-        if not getattr(terms, name).strip()
-    ]
-    findings += [_unfit(name, getattr(terms, name)) for name in LONGEST if _is_unfit(name, getattr(terms, name))]
-    if terms.terms_uri and not _is_web_address(terms.terms_uri):
-        message = "The address of the terms is no absolute http or https address."
-        findings.append(
-            Finding("terms_uri_invalid", "terms_uri", message, "Give the page's address, or leave it empty.")
-        )
-    if not terms.text.strip():
-        findings.append(
-            Finding(
-                "terms_missing",
-                "terms_text",
-                "Paste the upstream's terms, as they stand today.",
-                "They are kept as the terms snapshot (clause B2).",
-                "missing",
-            )
-        )
-    return findings
-
-
-def _is_unfit(name: str, text: str) -> bool:
-    return len(text) > LONGEST[name] or any(unicodedata.category(c) in {"Cc", "Cs"} for c in text)
-
-
-def _unfit(name: str, text: str) -> Finding:
-    """Why a text can't be kept: it is shown with every copy, so it is one line of ordinary characters."""
-    longest, words = LONGEST[name], name.replace("_", " ")
-    if len(text) > longest:
-        return Finding(f"{name}_too_long", name, f"The {words} has {len(text)} characters.", f"Use at most {longest}.")
-    return Finding(
-        f"{name}_unprintable", name, f"The {words} holds characters that can't be shown.", "Write it on one line."
-    )
-
-
-def _is_web_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-    except ValueError:  # brackets that hold no IPv6 address
-        return False
-    return parts.scheme in {"http", "https"} and bool(parts.netloc) and not re.search(r"[\s\"<>\\^`{|}]", text)
-
-
 def record_acquisition(  # noqa: PLR0913 - the facts of one acquisition
     *,
     dataset: Dataset,
@@ -117,91 +110,166 @@ def record_acquisition(  # noqa: PLR0913 - the facts of one acquisition
     terms: DeclaredTerms,
     by: Person,
     at: datetime,
+    upstream: Source | None = None,
+    type_: str = "upload",
+    retrieval_method: str = "browser_upload",
+    source_uri: str = "",
+    members: Sequence[Mapping[str, Any]] = (),
 ) -> Acquisition:
-    """Stores *file* and its terms snapshot and records the acquisition. Raises ``Refused`` with findings per field."""
+    """Stores *file* and its terms snapshot and records the acquisition. Raises ``Refused`` with findings per field.
+
+    *members*: what is inside a bundle, or came with it, as the manifest lists files: ``{path, media_type, sha256 (bare
+    hex), size_bytes}``; their bytes are the caller's to keep.
+    """
+    prepared = prepare_acquisition(
+        dataset=dataset,
+        file=file,
+        file_name=file_name,
+        media_type=media_type,
+        slice_=slice_,
+        terms=terms,
+        by=by,
+        at=at,
+        origin=Origin(type_, retrieval_method, source_uri, upstream),
+        members=members,
+    )
+    with transaction.atomic():
+        return record_prepared(prepared)
+
+
+def prepare_acquisition(  # noqa: PLR0913 - the facts of one acquisition
+    *,
+    dataset: Dataset,
+    file: Path,
+    file_name: str,
+    media_type: str,
+    slice_: str,
+    terms: DeclaredTerms,
+    by: Person,
+    at: datetime,
+    origin: Origin,
+    members: Sequence[Mapping[str, Any]] = (),
+    snapshot: Snapshot | None = None,
+) -> Prepared:
+    """Checks everything and puts the bytes into the store, outside any transaction: a large file holds up no one.
+
+    *snapshot*: the terms as they stood on a page; ``None``: the text declared in *terms*.
+    """
     role = check_may_upload(by, dataset)
     spec = dataset.current_spec
     if spec is None:
         raise Refused("no_spec", f"{dataset.slug} has no spec yet. Record one first.")
-    findings = [Finding(f.code, "slice", f.message, f.fix, f.kind) for f in identity.check_slice(slice_)]
-    findings += check_terms(terms)
-    if file.stat().st_size == 0:
-        findings.append(
-            Finding(
-                "file_empty", "file", "The file is empty: it has no bytes at all.", "Choose the file again.", "missing"
-            )
-        )
-    if findings:
-        raise Refused(
-            "acquisition_faulty", f"{len(findings)} thing(s) must be mended before the upload can be kept.", findings
-        )
+    _check(file, slice_, terms)
     name = display_name(file_name)
+    page = snapshot or Snapshot(terms.text.encode("utf-8", "surrogatepass"), PLAIN)
     source = keep(file, media_type=media_type, at=at)
-    snapshot = keep(terms.text.encode("utf-8", "surrogatepass"), media_type="text/plain; charset=utf-8", at=at)
+    kept = keep(page.raw, media_type=page.media_type, at=at)
     identifier = identity.acquisition_id(at, str(identity.inputs_digest([source.digest])))
     document = receipts.build_acquisition_manifest(
         dataset_slug=dataset.slug,
         acquisition_id=identifier,
         fetched_at=at,
         source={
-            "name": name,
-            "type": "upload",
-            "uri": f"kfm://artifact/{source.digest}",
-            "retrieval_method": "browser_upload",
+            "name": origin.source.name if origin.source else name,
+            "type": origin.type,
+            "uri": origin.uri or f"kfm://artifact/{source.digest}",
+            "retrieval_method": origin.retrieval_method,
         },
         terms={
             "license": terms.license,
             "rights_holder": terms.rights_holder,
-            "terms_uri": terms.terms_uri or f"kfm://artifact/{snapshot.digest}",
-            "snapshot_file": "terms.txt",
+            "terms_uri": terms.terms_uri or f"kfm://artifact/{kept.digest}",
+            "snapshot_file": snapshot_name(kept.media_type),
         },
-        artifacts=[
-            {
-                "path": "source",
-                "media_type": source.media_type,
-                "sha256": source.digest.removeprefix("sha256:"),
-                "size_bytes": source.size_bytes,
-            },
-            {
-                "path": "terms.txt",
-                "media_type": snapshot.media_type,
-                "sha256": snapshot.digest.removeprefix("sha256:"),
-                "size_bytes": snapshot.size_bytes,
-            },
-        ],
+        artifacts=[_listed("source", source), _listed(snapshot_name(kept.media_type), kept), *members],
     )
     manifest = keep(canonical_bytes(document), media_type="application/json", at=at)
-    with transaction.atomic():
-        row = Acquisition.objects.create(
-            dataset=dataset,
-            spec=spec,
-            acquisition_id=identifier,
-            slice=slice_,
-            file_name=name,
-            source=source,
-            terms=snapshot,
-            manifest=manifest,
-            license=terms.license,
-            rights_holder=terms.rights_holder.strip(),
-            attribution=terms.attribution.strip(),
-            terms_uri=terms.terms_uri,
-            acquired_by=by.principal,
-            acquired_at=at,
-        )
-        ledger.append(
-            event=Event.ACQUISITION_RECORDED,
-            actor=by.principal,
-            role=role.value,
-            subject=f"kfm://dataset/{dataset.slug}",
-            references={
-                "acquisition": identifier,
-                "source": source.digest,
-                "terms": snapshot.digest,
-                "manifest": manifest.digest,
-            },
-            at=at,
-        )
+    return Prepared(
+        dataset=dataset,
+        spec=spec,
+        acquisition_id=identifier,
+        slice=slice_,
+        file_name=name,
+        source=source,
+        terms=terms,
+        snapshot=kept,
+        words_digest=words_digest(words_of(page.raw, page.media_type)),
+        manifest=manifest,
+        upstream=origin.source,
+        by=by,
+        role=role,
+        at=at,
+    )
+
+
+def record_prepared(prepared: Prepared) -> Acquisition:
+    """Writes the row, the look at the terms and the ledger entries. Inside the caller's transaction."""
+    dataset, terms = prepared.dataset, prepared.terms
+    observe(
+        dataset=dataset,
+        source=prepared.upstream,
+        snapshot=prepared.snapshot,
+        words_digest=prepared.words_digest,
+        by=prepared.by,
+        at=prepared.at,
+    )
+    row = Acquisition.objects.create(
+        dataset=dataset,
+        spec=prepared.spec,
+        acquisition_id=prepared.acquisition_id,
+        slice=prepared.slice,
+        file_name=prepared.file_name,
+        source=prepared.source,
+        terms=prepared.snapshot,
+        manifest=prepared.manifest,
+        license=terms.license,
+        rights_holder=terms.rights_holder.strip(),
+        attribution=terms.attribution.strip(),
+        terms_uri=terms.terms_uri,
+        acquired_by=prepared.by.principal,
+        acquired_at=prepared.at,
+        upstream=prepared.upstream,
+    )
+    ledger.append(
+        event=Event.ACQUISITION_RECORDED,
+        actor=prepared.by.principal,
+        role=prepared.role.value,
+        subject=f"kfm://dataset/{dataset.slug}",
+        references={
+            "acquisition": prepared.acquisition_id,
+            "source": prepared.source.digest,
+            "terms": prepared.snapshot.digest,
+            "manifest": prepared.manifest.digest,
+        },
+        at=prepared.at,
+    )
     return row
+
+
+def _check(file: Path, slice_: str, terms: DeclaredTerms) -> None:
+    findings = [Finding(f.code, "slice", f.message, f.fix, f.kind) for f in identity.check_slice(slice_)]
+    findings += check_terms(terms)
+    if file.stat().st_size == 0:
+        message = "The file is empty: it has no bytes at all."
+        findings.append(Finding("file_empty", "file", message, "Choose the file again.", "missing"))
+    if findings:
+        raise Refused(
+            "acquisition_faulty", f"{len(findings)} thing(s) must be mended before the upload can be kept.", findings
+        )
+
+
+def snapshot_name(media_type: str) -> str:
+    """What a terms snapshot is called beside its source: ``terms.txt``, ``terms.html``, else ``terms.bin``."""
+    return SNAPSHOT_NAMES.get(media_type.partition(";")[0].strip().lower(), "terms.bin")
+
+
+def _listed(path: str, artifact: Artifact) -> dict[str, Any]:
+    return {
+        "path": path,
+        "media_type": artifact.media_type,
+        "sha256": artifact.digest.removeprefix("sha256:"),
+        "size_bytes": artifact.size_bytes,
+    }
 
 
 def display_name(file_name: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from django.core.management.utils import get_random_secret_key
 
-from kfm_console.environment import SettingsError, database, flag
+from kfm_console.environment import SettingsError, credentials, database, directories, flag
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("KFM_VAR_DIR", BASE_DIR / "var"))
@@ -177,15 +177,33 @@ FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 KFM_UPLOAD_MAX_BYTES = int(os.environ.get("KFM_UPLOAD_MAX_BYTES", str(2 * 1024**3)))
 
+# --- sources: what may be read, how much of it, and the secrets that sources name but never hold ---
+KFM_SOURCE_ROOTS = directories(os.environ.get("KFM_SOURCE_ROOTS", ""), name="KFM_SOURCE_ROOTS")
+KFM_SOURCE_CREDENTIALS = credentials(os.environ.get("KFM_SOURCE_CREDENTIALS", ""))
+KFM_FETCH_MAX_BYTES = int(os.environ.get("KFM_FETCH_MAX_BYTES", str(5 * 1024**3)))
+KFM_FETCH_MAX_SECONDS = int(os.environ.get("KFM_FETCH_MAX_SECONDS", "3600"))
+
 # --- the store, the ledger's key ---
 KFM_STORAGE_URL = os.environ.get("KFM_STORAGE_URL", (VAR_DIR / "store").as_uri())
 KFM_LEDGER_ORIGIN = os.environ.get("KFM_LEDGER_ORIGIN", "kansasfrontiermatrix.org/console/ledger")
 KFM_LEDGER_KEY = os.environ.get("KFM_LEDGER_KEY", "")  # Ed25519 private key, PEM text; absent: a key file in var/
 KFM_LEDGER_KEY_FILE = VAR_DIR / "ledger_ed25519.pem"
+KFM_WEBHOOK_KEY = os.environ.get("KFM_WEBHOOK_KEY", "")  # as KFM_LEDGER_KEY; absent: a key file beside the ledger's
 KFM_PUBLIC_URL = os.environ.get("KFM_PUBLIC_URL", "http://127.0.0.1:8000")
 KFM_DEMO = flag(os.environ.get("KFM_DEMO"), name="KFM_DEMO", default=not PRODUCTION)
 KFM_CONTAINER_DIGEST = os.environ.get("KFM_CONTAINER_DIGEST", "")
 KFM_GIT_COMMIT = os.environ.get("KFM_GIT_COMMIT", "")
+
+# --- the quarantine inbox: how long a claim lasts; notices by e-mail are sent once there is a mail server ---
+KFM_CLAIM_HOURS = int(os.environ.get("KFM_CLAIM_HOURS", "4"))
+EMAIL_HOST = os.environ.get("KFM_EMAIL_HOST", "")
+EMAIL_PORT = int(os.environ.get("KFM_EMAIL_PORT", "587"))
+EMAIL_HOST_USER = os.environ.get("KFM_EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("KFM_EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = flag(os.environ.get("KFM_EMAIL_TLS"), name="KFM_EMAIL_TLS", default=True)
+EMAIL_TIMEOUT = 15
+DEFAULT_FROM_EMAIL = os.environ.get("KFM_EMAIL_FROM", "KFM Console <console@localhost>")
+KFM_EMAIL = bool(EMAIL_HOST)
 
 # --- background work: the broker only wakes workers; what is owed is a row ---
 REDIS_URL = os.environ.get("REDIS_URL", "")
@@ -200,6 +218,9 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "owed-work": {"task": "promotions.tasks.sweep_owed_work", "schedule": 5.0, "options": {"expires": 15}},
+    "fetch-due": {"task": "promotions.tasks.fetch_due", "schedule": 60.0, "options": {"expires": 60}},
+    "owed-deliveries": {"task": "promotions.tasks.deliver_owed", "schedule": 30.0, "options": {"expires": 60}},
+    "overdue-cases": {"task": "promotions.tasks.tell_overdue", "schedule": 3600.0, "options": {"expires": 3600}},
     "checkpoint": {"task": "audit.tasks.sign_checkpoint", "schedule": 60.0, "options": {"expires": 300}},
     "store-scrub": {"task": "datasets.tasks.scrub_store", "schedule": 3600.0, "options": {"expires": 3600}},
 }

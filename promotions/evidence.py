@@ -22,6 +22,7 @@ from datasets.models import DatasetVersion, PolicyDecision, PolicyLabel, RunRece
 from datasets.policy.requests import Action
 from datasets.runs import current_files, current_receipts
 from datasets.stores import measure, read_document
+from datasets.terms import standing_terms
 from datasets.zones import layout
 from datasets.zones.store import DamagedObject, ObjectNotFound, ObjectTooLarge
 from promotions.gates import a_identity, b_rights, c_sensitivity, d_catalogs, e_quality, f_receipt, g_manifest
@@ -222,7 +223,22 @@ def _rights(shelf: Shelf, *, whole: bool) -> b_rights.Evidence:
         terms_recorded_digest=acquisition.terms_id,
         terms_measured_digest=shelf.measured(acquisition.terms_id),
         terms_size_bytes=acquisition.terms.size_bytes,
+        **_terms_watch(shelf),
     )
+
+
+def _terms_watch(shelf: Shelf) -> dict[str, Any]:
+    """What the upstream's terms say now and what stands accepted, as words digests, with the days for people."""
+    acquisition = shelf.version.acquisition
+    standing = standing_terms(shelf.version.dataset, source_pk=acquisition.upstream_id)
+    accepted_at = standing.acceptance.accepted_at if standing.acceptance else None
+    accepted_at = accepted_at or (standing.accepted.observed_at if standing.accepted else None)
+    return {
+        "terms_observed": standing.observed,
+        "terms_accepted": standing.words,
+        "terms_observed_on": f"{standing.latest.observed_at:%Y-%m-%d}" if standing.latest else "",
+        "terms_accepted_on": f"{accepted_at:%Y-%m-%d}" if accepted_at else "",
+    }
 
 
 def _sensitivity(shelf: Shelf, *, whole: bool) -> c_sensitivity.Evidence:

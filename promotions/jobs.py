@@ -1,85 +1,75 @@
 """Writer: work owed. A row promises it, a claim leases it, ``attempts`` fences off a worker that came back late.
 
-The broker only wakes workers: whatever it loses, the sweep finds again. Every UPDATE names the state it expects.
+The broker only wakes workers: whatever it loses, the sweep finds again. Every UPDATE names the state it expects. Who
+may ask for which run is ``requests``; callers find all of it here.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q
-from django.utils import timezone
 
-from audit import ledger
 from audit.events import Event
 from datasets.environment import container_digest, git_commit
 from datasets.errors import Refused
-from datasets.models import Acquisition, DatasetVersion
 from datasets.people import PIPELINE, Person
 from datasets.policy.roles import Role
-from promotions import permissions, roles
-from promotions.models import Job, JobKind, JobLine, JobState, Mode
+from promotions.leases import LEASE, PROGRESS_EVERY, Heartbeat, LostClaim, Reporter
+from promotions.models import Job, JobState, Mode
 from promotions.refusals import attempt
+from promotions.requests import (
+    owe_reprocess,
+    record_job,
+    request_due,
+    request_fetch,
+    request_intake,
+    request_promotion,
+    request_rebuild,
+    request_reprocess,
+    subject_of,
+)
 
-LEASE = timedelta(seconds=20)
-RENEW_SECONDS = 5.0
+__all__ = [
+    "LEASE",
+    "MAX_ATTEMPTS",
+    "PROGRESS_EVERY",
+    "Heartbeat",
+    "LostClaim",
+    "Reporter",
+    "cancel",
+    "claim",
+    "fail",
+    "finish",
+    "owe_reprocess",
+    "owed",
+    "request_due",
+    "request_fetch",
+    "request_intake",
+    "request_promotion",
+    "request_rebuild",
+    "request_reprocess",
+    "retry",
+]
+
 MAX_ATTEMPTS = 5
-_WITH = ("dataset", "acquisition__dataset", "acquisition__spec", "source__dataset", "spec", "version")
-PROGRESS_EVERY = timedelta(milliseconds=500)
-
-
-class LostClaim(Exception):  # noqa: N818 - another worker has the job, or a person cancelled it
-    """This worker no longer holds the job; it must stop without writing."""
-
-
-def request_intake(*, acquisition: Acquisition, propose: bool, note: str, by: Person, at: datetime) -> Job:
-    """Owes the ingest of *acquisition*; with *propose*, the whole way to CATALOG."""
-    with transaction.atomic():
-        job = Job.objects.create(
-            kind=JobKind.INTAKE,
-            dataset=acquisition.dataset,
-            acquisition=acquisition,
-            propose=propose,
-            note=note.strip(),
-            requested_by=by.principal,
-            requested_at=at,
-        )
-        _record(Event.RUN_REQUESTED, by, job, at)
-    return job
-
-
-def request_promotion(*, version: DatasetVersion, by: Person, at: datetime) -> Job:
-    """Owes the steps from where *version* stands to CATALOG; one such job at a time."""
-    with attempt(by=by, verb="run", subject=version.reference, at=at):
-        if (
-            permissions.role_for(by, roles.REQUESTS_RUNS | {Role.REVIEWER, Role.STEWARD, Role.PIPELINE}, version)
-            is None
-        ):
-            raise Refused("role_missing", f"You have no role on {version.dataset.slug} that asks for runs.")
-        DatasetVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
-        running = Job.objects.filter(version=version, state__in=[JobState.QUEUED, JobState.RUNNING]).first()
-        if running is not None:
-            raise Refused("run_already", f"A run asked for by {running.requested_by} is under way already.")
-        job = Job.objects.create(
-            kind=JobKind.PROMOTION,
-            dataset=version.dataset,
-            acquisition=version.acquisition,
-            version=version,
-            propose=True,
-            requested_by=by.principal,
-            requested_at=at,
-        )
-        _record(Event.RUN_REQUESTED, by, job, at)
-        return job
+_WITH = (
+    "dataset__current_spec",
+    "acquisition__dataset",
+    "acquisition__spec",
+    "acquisition__upstream",
+    "source__dataset",
+    "spec",
+    "version",
+    "retry_of",
+)
 
 
 def retry(*, job: Job, by: Person, at: datetime) -> Job:
     """A new job that does what a failed or cancelled one did not; one for each that ended so."""
-    with attempt(by=by, verb="retry", subject=_subject(job), at=at):
+    with attempt(by=by, verb="retry", subject=subject_of(job), at=at):
         _check_own(job, by, "tries it again")
         ended = Job.objects.select_for_update(of=("self",)).get(pk=job.pk)
         if ended.state not in {JobState.FAILED, JobState.CANCELLED}:
@@ -103,13 +93,13 @@ def retry(*, job: Job, by: Person, at: datetime) -> Job:
             requested_at=at,
             retry_of=job,
         )
-        _record(Event.RUN_REQUESTED, by, again, at)
+        record_job(Event.RUN_REQUESTED, by, again, at)
         return again
 
 
 def cancel(*, job: Job, by: Person, at: datetime) -> None:
     """Stops a job that waits or runs; what it has recorded stays."""
-    with attempt(by=by, verb="cancel", subject=_subject(job), at=at):
+    with attempt(by=by, verb="cancel", subject=subject_of(job), at=at):
         _check_own(job, by, "cancels it")
         changed = Job.objects.filter(pk=job.pk, state__in=[JobState.QUEUED, JobState.RUNNING]).update(
             state=JobState.CANCELLED,
@@ -120,7 +110,7 @@ def cancel(*, job: Job, by: Person, at: datetime) -> None:
         )
         if changed != 1:
             raise Refused("already_ended", "The run has ended already.")
-        _record(Event.RUN_CANCELLED, by, job, at)
+        record_job(Event.RUN_CANCELLED, by, job, at)
 
 
 def _check_own(job: Job, by: Person, does: str) -> None:
@@ -184,90 +174,4 @@ def fail(job: Job, *, code: str, message: str, fix: str, at: datetime) -> None:
         )
         if changed != 1:
             raise LostClaim
-        _record(Event.RUN_FAILED, PIPELINE, job, at, {"code": code[:60]})
-
-
-class Reporter:
-    """Tells the page how a claimed job goes, and notices when the claim is lost. Used from the job's own thread."""
-
-    def __init__(self, job: Job, clock: Callable[[], datetime] = timezone.now) -> None:
-        self.job = job
-        self._clock = clock
-        self._next = clock()
-
-    def step(self, name: str, text: str) -> None:
-        """Begins a step."""
-        self._hold(step=name, done_units=None, total_units=None)
-        self.line(text)
-
-    def line(self, text: str) -> None:
-        """Adds a line to the job's log, while the claim holds; ids, digests and counts only."""
-        self._hold()
-        JobLine.objects.create(job=self.job, at=self._clock(), step=self.job.step, text=text[:500])
-
-    def progress(self, done: int, total: int | None) -> None:
-        """Units done of *total*; written at most twice a second."""
-        now = self._clock()
-        if now >= self._next or done == total:
-            self._next = now + PROGRESS_EVERY
-            self._hold(done_units=done, total_units=total)
-
-    def hold(self) -> None:
-        """Renews the claim, or raises ``LostClaim``; inside a transaction the claim then stays put until it ends."""
-        self._hold()
-
-    def holds_version(self, version: DatasetVersion) -> None:
-        """Files the job under the version it made."""
-        self.job.version = version
-        self._hold(version=version)
-
-    def _hold(self, **changes: object) -> None:
-        for name, value in changes.items():
-            setattr(self.job, name, value)
-        changed = Job.objects.filter(pk=self.job.pk, state=JobState.RUNNING, attempts=self.job.attempts).update(
-            lease_until=self._clock() + LEASE, **changes
-        )
-        if changed != 1:
-            raise LostClaim
-
-
-class Heartbeat:
-    """Renews a claimed job's lease from a thread of its own while a long step runs."""
-
-    def __init__(self, job: Job) -> None:
-        self._job_pk, self._attempts = job.pk, job.attempts
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name=f"lease-{job.pk}", daemon=True)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _beat(self) -> None:
-        try:
-            while not self._stop.wait(RENEW_SECONDS):
-                Job.objects.filter(pk=self._job_pk, state=JobState.RUNNING, attempts=self._attempts).update(
-                    lease_until=timezone.now() + LEASE
-                )
-        finally:
-            connection.close()
-
-
-def _record(event: Event, by: Person, job: Job, at: datetime, references: dict[str, str] | None = None) -> None:
-    ledger.append(
-        event=event,
-        actor=by.principal,
-        role=min((r.value for r in by.all_roles), default=Role.PIPELINE.value),
-        subject=_subject(job),
-        references={"job": str(job.pk)}
-        | ({"acquisition": job.acquisition.acquisition_id} if job.acquisition else {})
-        | (references or {}),
-        at=at,
-    )
-
-
-def _subject(job: Job) -> str:
-    return job.version.reference if job.version else f"kfm://dataset/{job.dataset.slug}"
+        record_job(Event.RUN_FAILED, PIPELINE, job, at, {"code": code[:60]})

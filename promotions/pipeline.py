@@ -1,4 +1,4 @@
-"""Runs one claimed job: the steps from an upload to CATALOG, each behind its gates, taken up where they were left.
+"""Runs one claimed job: the steps from the upstream to CATALOG, each behind its gates, taken up where they were left.
 
 It moves versions only through ``transitions``. A step that was recorded is not made again; a step that was cut off is,
 and comes out the same. What fails is told in plain words on the job; a failing gate B, C or E quarantines by itself.
@@ -17,18 +17,19 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit import ledger
+from datasets.cadence import slice_of
 from datasets.catalogs.facts import IncompleteFactsError
 from datasets.errors import Refused
 from datasets.formats.errors import UnreadableSource
-from datasets.models import Dataset, DatasetVersion
-from datasets.people import PIPELINE, person_named
+from datasets.models import Acquisition, Dataset, DatasetVersion
+from datasets.people import PIPELINE, Person, person_named
 from datasets.runs import current_receipts
-from datasets.steps import catalog, ingest, normalize, validate
+from datasets.steps import catalog, fetch, ingest, normalize, rebuild, validate
 from datasets.steps.workspace import Workspace
 from datasets.zones.store import StoreError
-from promotions import dossier, gates, jobs, proposals, transitions
+from promotions import dossier, gates, jobs, permissions, proposals, roles, transitions
 from promotions.dossier import GatesFailed
-from promotions.models import Job, Proposal, Standing
+from promotions.models import Job, JobKind, Mode, Proposal, Standing
 from promotions.proposals import OPEN_STATES
 from promotions.states import ReasonCode, State, Verb
 
@@ -36,11 +37,13 @@ logger = logging.getLogger(__name__)
 
 #: Name and sentence of each step, in order; the page shows them.
 STEPS: tuple[tuple[str, str], ...] = (
+    ("fetch", "Fetch from the upstream"),
     ("ingest", "Verify the source and give it an id"),
     ("normalize", "Normalize the source to GeoParquet"),
     ("check", "Run the declared checks and apply obligations"),
     ("catalog", "Build DCAT, STAC and PROV"),
     ("evaluate", "Evaluate the gates"),
+    ("rebuild", "Rebuild the projections and compare them"),
 )
 
 REASON_OF_GATE: dict[str, ReasonCode] = {
@@ -59,7 +62,7 @@ def run(job: Job) -> None:
         jobs.finish(job, timezone.now())
     except jobs.LostClaim:
         logger.warning("job %s: the claim was lost; another worker has it, or it was cancelled", job.pk)
-    except UnreadableSource as problem:
+    except (UnreadableSource, fetch.SourceNotFetched, rebuild.ProjectionDrift) as problem:
         _fail(job, problem.code, problem.message, problem.fix)
     except GatesFailed as failed:
         _fail(job, failed.code, failed.message, failed.results[failed.failed[0]].findings[0].fix)
@@ -87,6 +90,11 @@ def _fail(job: Job, code: str, message: str, fix: str) -> None:
 
 
 def _steps(job: Job, reporter: jobs.Reporter) -> None:
+    if job.kind == JobKind.REBUILD:
+        _rebuild(job, reporter)
+        return
+    if job.kind == JobKind.FETCH and job.acquisition is None and _fetch(job, reporter) is None:
+        return
     version = job.version or _ingest(job, reporter)
     if version is None or not job.propose:
         return
@@ -96,12 +104,44 @@ def _steps(job: Job, reporter: jobs.Reporter) -> None:
     _catalog(version, proposer, reporter)
 
 
+def _fetch(job: Job, reporter: jobs.Reporter) -> Acquisition | None:
+    """Asks the upstream, as who asked for the run; ``None``: it has nothing new."""
+    source = job.source
+    if source is None:
+        raise Refused("nothing_to_fetch", "This run names no source, so there is nothing to fetch.")
+    reporter.step("fetch", f"Asking the source {source.name}.")
+    by = PIPELINE if job.requested_by == PIPELINE.principal else person_named(job.requested_by)
+    with _workspace(reporter) as work:
+        order = fetch.Order(
+            source=source,
+            slice=job.slice or slice_of(source.slice_rule, job.requested_at),
+            backfill=bool(job.slice),
+            by=by,
+            requested_by=job.requested_by,
+            job=job.pk,
+            kept=reporter.holds_acquisition,
+            clock=timezone.now,
+        )
+        return fetch.fetch_source(order, work)
+
+
+def _rebuild(job: Job, reporter: jobs.Reporter) -> None:
+    if job.version is None:
+        raise Refused("nothing_to_rebuild", "This run names no version, so there is nothing to rebuild.")
+    reporter.step("rebuild", "Rebuilding the projections from the recorded facts.")
+    version = _fresh(job.version)
+    proposal = Proposal.objects.filter(version=version).first()
+    with _workspace(reporter) as work:
+        rebuild.rebuild(version, proposer=proposal.proposer if proposal else version.created_by, work=work)
+
+
 def _ingest(job: Job, reporter: jobs.Reporter) -> DatasetVersion | None:
     acquisition = job.acquisition
     if acquisition is None:
         raise Refused("nothing_to_ingest", "This run has no acquisition, so there is nothing to ingest.")
+    spec, reprocesses = job.spec or acquisition.spec, _first(job).mode == Mode.REPROCESS
     reporter.step("ingest", f"Verifying {acquisition.source_id}.")
-    existing = ingest.existing_version(acquisition)
+    existing = ingest.existing_version(acquisition, spec)
     if existing is not None:
         reporter.holds_version(existing)
         reporter.line(f"These bytes are version {existing.version_id} under this spec already; nothing new was made.")
@@ -110,9 +150,10 @@ def _ingest(job: Job, reporter: jobs.Reporter) -> DatasetVersion | None:
         report = ingest.inspect(acquisition, work)
         with transaction.atomic():
             Dataset.objects.select_for_update(no_key=True).get(pk=acquisition.dataset_id)
-            if ingest.existing_version(acquisition) is not None:
+            if ingest.existing_version(acquisition, spec) is not None:
                 raise Refused("made_meanwhile", "Another run made this very version meanwhile.")
-            version = ingest.make_version(acquisition)
+            by, at = (_first(job).requested_by, work.at) if reprocesses else (_bringer(acquisition), None)
+            version = ingest.make_version(acquisition, spec, by, at)
             transitions.begin(acquisition=acquisition, version=version, by=PIPELINE, at=work.at)
             ingest.record(version, report, work)
     reporter.holds_version(version)
@@ -120,14 +161,36 @@ def _ingest(job: Job, reporter: jobs.Reporter) -> DatasetVersion | None:
     return version
 
 
+def _first(job: Job) -> Job:
+    """The job that *job* tries again, however often: what it asked for, and who asked, still count."""
+    while job.retry_of is not None:
+        job = job.retry_of
+    return job
+
+
+def _bringer(acquisition: Acquisition) -> str:
+    """Who brought the bytes in: for a fetch by schedule, who recorded the source."""
+    if acquisition.acquired_by == PIPELINE.principal and acquisition.upstream is not None:
+        return acquisition.upstream.recorded_by
+    return acquisition.acquired_by
+
+
 def _proposer(version: DatasetVersion, job: Job) -> str:
     """Proposes on behalf of who asked, once; the first proposer stays."""
     proposal = Proposal.objects.filter(version=version).first()
     if proposal is None and State(_standing(version).state) in OPEN_STATES:
-        proposal = proposals.propose(
-            version=version, by=person_named(job.requested_by), note=job.note, at=timezone.now()
-        )
+        by = _proposing(version, _first(job))
+        proposal = proposals.propose(version=version, by=by, note=job.note, at=timezone.now())
     return proposal.proposer if proposal else version.created_by
+
+
+def _proposing(version: DatasetVersion, job: Job) -> Person:
+    """Who asked; where a schedule or one who may not propose did, who brought the bytes in."""
+    asked = person_named(job.requested_by)
+    stands_in = job.mode == Mode.REPROCESS or job.requested_by == PIPELINE.principal
+    if not stands_in or permissions.role_for(asked, roles.PROPOSES, version) is not None:
+        return asked
+    return person_named(_bringer(version.acquisition))
 
 
 def _normalize_and_check(version: DatasetVersion, reporter: jobs.Reporter) -> State:

@@ -77,11 +77,11 @@ def build_catalogs(version: DatasetVersion, *, proposer: str, work: Workspace) -
         proposer=proposer,
         at=work.at,
     )
-    documents = _documents(version, facts)
+    built = documents(version, facts)
     required, faults = required_obligations(version, spec)
-    findings = faults or verify_obligations(data, required, {path: raw for path, _, _, raw in documents})
+    findings = faults or verify_obligations(data, required, {path: raw for path, _, _, raw in built})
     verdict = "all hold" if not findings else f"{len(findings)} finding(s) against them"
-    work.listener.line(f"{len(documents)} catalog documents built; obligations verified on the bytes: {verdict}.")
+    work.listener.line(f"{len(built)} catalog documents built; obligations verified on the bytes: {verdict}.")
     verification = keep_json(
         {
             "kfm_obligation_verification_version": "v1",
@@ -91,9 +91,7 @@ def build_catalogs(version: DatasetVersion, *, proposer: str, work: Workspace) -
         },
         at=work.at,
     )
-    new = [
-        NewFile(keep(raw, media_type=media, at=work.at), "catalog", part, path) for path, part, media, raw in documents
-    ]
+    new = [NewFile(keep(raw, media_type=media, at=work.at), "catalog", part, path) for path, part, media, raw in built]
     new.append(
         NewFile(
             verification,
@@ -119,7 +117,7 @@ def build_catalogs(version: DatasetVersion, *, proposer: str, work: Workspace) -
     )
 
 
-def _documents(version: DatasetVersion, facts: CatalogFacts) -> list[tuple[str, str, str, bytes]]:
+def documents(version: DatasetVersion, facts: CatalogFacts) -> list[tuple[str, str, str, bytes]]:
     """(path, part, media type, bytes) of each document."""
     slug, version_id = version.dataset.slug, version.version_id
     dcat, prov = layout.dcat(slug, version_id), layout.prov(slug, version_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 from audit import ledger
 from audit.events import Event
@@ -10,7 +11,8 @@ from datasets import identity
 from datasets.decisions import decide, request_for, resource_of
 from datasets.errors import Refused
 from datasets.formats.sniff import HEAD_BYTES, sniff
-from datasets.models import Acquisition, Artifact, DatasetVersion, PolicyLabel
+from datasets.intake import snapshot_name
+from datasets.models import Acquisition, Artifact, DatasetSpec, DatasetVersion, PolicyLabel
 from datasets.people import PIPELINE
 from datasets.policy.requests import Action
 from datasets.policy.roles import Role
@@ -43,33 +45,39 @@ def inspect(acquisition: Acquisition, work: Workspace) -> Artifact:
     )
 
 
-def existing_version(acquisition: Acquisition) -> DatasetVersion | None:
-    """The version these very bytes already are under this spec and slice, if any."""
+def existing_version(acquisition: Acquisition, spec: DatasetSpec | None = None) -> DatasetVersion | None:
+    """The version these very bytes already are under this slice and *spec* (the acquisition's own), if any."""
     inputs = str(identity.inputs_digest([acquisition.source_id]))
     return DatasetVersion.objects.filter(
-        dataset=acquisition.dataset, slice=acquisition.slice, spec=acquisition.spec, inputs_digest=inputs
+        dataset=acquisition.dataset, slice=acquisition.slice, spec=spec or acquisition.spec, inputs_digest=inputs
     ).first()
 
 
-def make_version(acquisition: Acquisition) -> DatasetVersion:
-    """Records the version with its derived id and the label its spec intends. Called inside a transaction."""
+def make_version(
+    acquisition: Acquisition, spec: DatasetSpec | None = None, created_by: str = "", at: datetime | None = None
+) -> DatasetVersion:
+    """Records the version with its derived id and the label its spec intends. Called inside a transaction.
+
+    *spec*: another than the acquisition's own (a reprocess); *created_by*: who asked for it, and at what time.
+    """
+    spec = spec or acquisition.spec
     inputs = str(identity.inputs_digest([acquisition.source_id]))
     taken = dict(DatasetVersion.objects.filter(dataset=acquisition.dataset).values_list("version_id", "inputs_digest"))
     try:
-        version_id = identity.version_id(acquisition.slice, acquisition.spec.spec_hash, inputs, taken)
+        version_id = identity.version_id(acquisition.slice, spec.spec_hash, inputs, taken)
     except identity.IdentityError as refusal:
         raise Refused("identity_refused", str(refusal)) from refusal
-    intent = (json.loads(acquisition.spec.canonical).get("sensitivity") or {}).get("policy_label_intent")
+    intent = (json.loads(spec.canonical).get("sensitivity") or {}).get("policy_label_intent")
     return DatasetVersion.objects.create(
         dataset=acquisition.dataset,
         version_id=version_id,
         slice=acquisition.slice,
-        spec=acquisition.spec,
+        spec=spec,
         acquisition=acquisition,
         inputs_digest=inputs,
         policy_label=PolicyLabel.objects.filter(name=intent).first(),
-        created_by=acquisition.acquired_by,
-        created_at=acquisition.acquired_at,
+        created_by=created_by or acquisition.acquired_by,
+        created_at=at or acquisition.acquired_at,
     )
 
 
@@ -84,15 +92,16 @@ def record(version: DatasetVersion, report: Artifact, work: Workspace) -> None:
     )
     if decision.decision != "allow":
         raise Refused("policy_denies", "The policy does not let these bytes in. A steward can look the decision up.")
+    terms_name = snapshot_name(acquisition.terms.media_type)
     paths = {
         "source": acquisition.source,
-        "terms.txt": acquisition.terms,
+        terms_name: acquisition.terms,
         "acquisition.json": acquisition.manifest,
         "intake.json": report,
     }
     parts = {
         "source": "source",
-        "terms.txt": "terms",
+        terms_name: "terms",
         "acquisition.json": "acquisition_manifest",
         "intake.json": "intake_report",
     }

@@ -1,8 +1,12 @@
-"""Gate B, rights: B1 (licence, holder, attribution, the same everywhere) and B2 (terms captured). Quarantines."""
+"""Gate B, rights: B1 (licence, holder, attribution, the same everywhere) and B2 (terms captured). Quarantines.
+
+B2 holds as long as the upstream's terms, as observed last, are words that stand accepted: those seen first, or those
+that a steward accepted since. How they are wrapped or marked up does not count (``datasets.terms_words``).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from datasets import rights
 from promotions.gates import ClauseFinding, under
@@ -20,7 +24,11 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """``captured``: as recorded at ingest; ``documents``: what spec and catalogs say; digests: ``sha256:…``."""
+    """``captured``: as recorded at ingest; ``documents``: what spec and catalogs say; digests: ``sha256:…``.
+
+    ``terms_observed``: words digests that the upstream shows now, by source; ``terms_accepted``: those that stand
+    accepted; the two dates are for the message alone.
+    """
 
     captured: Terms
     documents: tuple[Terms, ...]
@@ -28,6 +36,10 @@ class Evidence:
     terms_recorded_digest: str | None
     terms_measured_digest: str | None
     terms_size_bytes: int | None
+    terms_observed: tuple[str, ...] = ()
+    terms_accepted: tuple[str, ...] = ()
+    terms_observed_on: str = field(default="", metadata={"volatile": True})
+    terms_accepted_on: str = field(default="", metadata={"volatile": True})
 
 
 def evaluate(evidence: Evidence) -> list[ClauseFinding]:
@@ -37,14 +49,14 @@ def evaluate(evidence: Evidence) -> list[ClauseFinding]:
 def _b1(evidence: Evidence) -> list[ClauseFinding]:
     captured = evidence.captured
     findings = under("B1", rights.check_license(captured.license or ""))
-    for field in ("rights_holder", "attribution"):
-        if not (getattr(captured, field) or "").strip():
+    for name in ("rights_holder", "attribution"):
+        if not (getattr(captured, name) or "").strip():
             findings.append(
                 ClauseFinding(
                     "B1",
-                    f"{field}_missing",
-                    f"terms#/{field}",
-                    f"The terms name no {field.replace('_', ' ')}.",
+                    f"{name}_missing",
+                    f"terms#/{name}",
+                    f"The terms name no {name.replace('_', ' ')}.",
                     "Ingest again with it filled in.",
                     "missing",
                 )
@@ -66,9 +78,9 @@ def _b1(evidence: Evidence) -> list[ClauseFinding]:
 
 def _conflicts(captured: Terms, document: Terms) -> list[ClauseFinding]:
     findings = []
-    for field in ("license", "rights_holder", "attribution"):
-        said, recorded = getattr(document, field), getattr(captured, field)
-        if field == "license" and said is None:
+    for name in ("license", "rights_holder", "attribution"):
+        said, recorded = getattr(document, name), getattr(captured, name)
+        if name == "license" and said is None:
             findings.append(
                 ClauseFinding(
                     "B1",
@@ -83,8 +95,8 @@ def _conflicts(captured: Terms, document: Terms) -> list[ClauseFinding]:
             findings.append(
                 ClauseFinding(
                     "B1",
-                    f"{field}_conflicts",
-                    f"{document.name}#/{field}",
+                    f"{name}_conflicts",
+                    f"{document.name}#/{name}",
                     f"{document.name} says {said!r}; the terms captured at ingest say {recorded!r}.",
                     "Find out which one upstream means; record a corrected spec, or ingest again with the right terms.",
                 )
@@ -93,6 +105,25 @@ def _conflicts(captured: Terms, document: Terms) -> list[ClauseFinding]:
 
 
 def _b2(evidence: Evidence) -> list[ClauseFinding]:
+    return [*_captured(evidence), *_reopened(evidence)]
+
+
+def _reopened(evidence: Evidence) -> list[ClauseFinding]:
+    if set(evidence.terms_observed) <= set(evidence.terms_accepted):
+        return []
+    return [
+        ClauseFinding(
+            "B2",
+            "terms_reopened",
+            "terms",
+            f"The upstream's terms observed on {evidence.terms_observed_on or 'an unknown day'} are not those that "
+            f"stand accepted since {evidence.terms_accepted_on or 'an unknown day'}.",
+            "A steward reads the difference and accepts it, or withdraws or denies the version.",
+        )
+    ]
+
+
+def _captured(evidence: Evidence) -> list[ClauseFinding]:
     if not evidence.terms_recorded_digest:
         return [
             ClauseFinding(
