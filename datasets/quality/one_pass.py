@@ -90,7 +90,7 @@ def _counts(table: Table, probes: Mapping[int, _Sql]) -> dict[int, tuple[int, in
             outer += [f"count(*) FILTER (WHERE o{place})", f"count(*) FILTER (WHERE b{place})"]
         else:
             # Equal rows have equal hashes, so distinct hashes prove that nothing repeats; else rows are compared below.
-            inner.append(f"hash({', '.join(probe.columns)}) AS h{place}")
+            inner.append(f"{_hash(probe.columns)} AS h{place}")
             outer += ["count(*)", f"count(*) - count(DISTINCT h{place})"]
     found = table.one(f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM t)", bound)  # noqa: S608 - c0
     counts = {}
@@ -106,13 +106,18 @@ def _failed(test: RowTest) -> str:
     return f"(({test.of}) AND coalesce({test.bad}, true))"
 
 
+def _hash(columns: Sequence[str]) -> str:
+    return f"hash({', '.join(columns)})"
+
+
 def _repeating(probe: Repeats) -> str:
     """SQL for the rows (from 0) that repeat an earlier one: exact, and only rows of equal hash are sorted."""
     columns = ", ".join(probe.columns)
-    twice = f"SELECT hash({columns}) FROM t GROUP BY 1 HAVING count(*) > 1"  # noqa: S608 - c0
+    key = _hash(probe.columns)
+    twice = f"SELECT {key} FROM t GROUP BY 1 HAVING count(*) > 1"  # noqa: S608 - c0
     ranked = (
         f"SELECT n, row_number() OVER (PARTITION BY {columns} ORDER BY n) AS k "  # noqa: S608 - c0
-        f"FROM t WHERE hash({columns}) IN ({twice})"
+        f"FROM t WHERE {key} IN ({twice})"
     )
     return f"SELECT n FROM ({ranked}) WHERE k > 1"  # noqa: S608 - c0
 

@@ -136,19 +136,23 @@ def _is_number(value: Any) -> bool:
         return False
 
 
-def main() -> None:
-    """Answers the one request on standard input."""
-    request = json.load(sys.stdin)
-    limit()
+def respond(request: dict[str, Any]) -> dict[str, Any]:
+    """The answer to one request (``parquet``, ``columns``, ``sql``, ``returns``, ``rows``), or ``{"error": why}``."""
     try:
         connection = connect(request["parquet"], request["columns"])
         look_at(connection, request["sql"])
-        said = answer(connection, request["sql"], request["returns"], request["rows"])
+        return answer(connection, request["sql"], request["returns"], request["rows"])
     except Refusal as refusal:
-        said = {"error": str(refusal)}
+        return {"error": str(refusal)}
     except (duckdb.Error, MemoryError, RecursionError) as error:
-        said = {"error": f"The engine refused the SQL ({type(error).__name__})."}
-    json.dump(said, sys.stdout)
+        return {"error": f"The engine refused the SQL ({type(error).__name__})."}
+
+
+def main() -> None:
+    """Answers the one request on standard input, within the limits."""
+    request = json.load(sys.stdin)
+    limit()
+    json.dump(respond(request), sys.stdout)
 
 
 if __name__ == "__main__":
