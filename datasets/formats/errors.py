@@ -35,13 +35,20 @@ class Limits:
     """Upper bounds, each refused with its own code when exceeded.
 
     ``columns``: number of columns; ``vertices``: positions in one geometry; ``value_characters``: text of one feature
-    or one CSV field; ``property_depth``: nesting inside one property;
-    ``batch_rows``, ``batch_bytes``: rows, or bytes of them, in memory and in one row group.
+    or one CSV field; ``property_depth``: nesting inside one property; ``markup_depth``: nesting of XML elements;
+    ``rows``: rows that a compressed table may claim; ``members``: of an archive; ``expanded_bytes``: what an archive
+    may unpack to; ``expansion``: how many times larger than it was packed; ``batch_rows``, ``batch_bytes``: rows, or
+    bytes of them, in memory and in one row group.
     """
 
     columns: int = 2_000
     vertices: int = 1_000_000
     value_characters: int = 64 * 1024 * 1024
     property_depth: int = 64
+    markup_depth: int = 64
+    rows: int = 100_000_000
+    members: int = 2_000
+    expanded_bytes: int = 8 * 1024**3
+    expansion: int = 200
     batch_rows: int = 16_384
     batch_bytes: int = 32 * 1024 * 1024

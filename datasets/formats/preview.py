@@ -8,9 +8,12 @@ output: whoever shows it must ask the policy decision point first (clause C1).
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
+import pyproj
 import shapely
 
 from datasets.formats.geometry import Shape
@@ -20,13 +23,14 @@ _MAX_FEATURES = 2_000
 _MAX_VERTICES = 200_000
 _DECIMALS = 4
 _KEEP_WHOLE = 64
+_BATCH_ROWS = 2_000
 
 
 class Preview:
     """Collects at most ``_MAX_FEATURES`` of the ``rows`` geometries that will be offered."""
 
     def __init__(self, rows: int, bbox: tuple[float, float, float, float] | None) -> None:
-        self._step = max(1, -(-rows // _MAX_FEATURES))
+        self.step = max(1, -(-rows // _MAX_FEATURES))
         west, south, east, north = bbox or (0.0, 0.0, 0.0, 0.0)
         self._tolerance = max(east - west, north - south) / 2_000
         self._kept: list[tuple[int, Any]] = []
@@ -34,7 +38,7 @@ class Preview:
 
     def offer(self, index: int, row: int, shape: Shape | None) -> None:
         """``index``: position among written rows, from 0; ``row``: the record's number in the source, from 1."""
-        if shape is None or index % self._step or self._vertices > _MAX_VERTICES:
+        if shape is None or index % self.step or self._vertices > _MAX_VERTICES:
             return
         geometry = shapely.from_wkb(shape.wkb)
         if shape.vertices > _KEEP_WHOLE:
@@ -67,3 +71,28 @@ class Preview:
             features.append({"type": "Feature", "properties": {"row": row}, "geometry": shown})
         collection = {"type": "FeatureCollection", "features": features}
         return json.dumps(collection, separators=(",", ":"), sort_keys=True).encode()
+
+
+def draw(parquet: Path, column: str, crs: pyproj.CRS, bbox: tuple[float, float, float, float] | None) -> bytes:
+    """The picture of a written file. ``crs``: of its geometries; ``bbox``: theirs, in degrees of WGS 84."""
+    wgs84 = pyproj.CRS.from_user_input("EPSG:4326")
+    same = crs.equals(wgs84, ignore_axis_order=True)
+    way = None if same else pyproj.Transformer.from_crs(crs, wgs84, always_xy=True)
+    with pq.ParquetFile(parquet) as file:
+        picture = Preview(file.metadata.num_rows, bbox)
+        row = 0
+        for batch in file.iter_batches(_BATCH_ROWS, columns=[column]):
+            for wkb in batch.column(0):
+                row += 1
+                if wkb.is_valid and (row - 1) % picture.step == 0:
+                    picture.offer(row - 1, row, _shape_of(wkb.as_py(), way))
+    return picture.as_bytes()
+
+
+def _shape_of(wkb: bytes, way: pyproj.Transformer | None) -> Shape:
+    geometry = shapely.force_2d(shapely.from_wkb(wkb))
+    if way is not None:
+        geometry = shapely.transform(geometry, lambda xy: np.column_stack(way.transform(xy[:, 0], xy[:, 1])))
+    west, south, east, north = geometry.bounds
+    vertices = int(shapely.get_num_coordinates(geometry))
+    return Shape(shapely.to_wkb(geometry), (west, south, east, north), geometry.geom_type, vertices)

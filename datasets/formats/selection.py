@@ -28,9 +28,9 @@ _WKT = ("wkt", "geometry", "geom", "the_geom", "geometry_wkt")
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """``kind``: ``latlon`` (columns: latitude, longitude), ``wkt`` (columns: one), ``geojson``, ``none``."""
+    """``kind``: ``latlon`` (columns: latitude, longitude), ``wkt`` (columns: one), ``own``, ``none``."""
 
-    kind: Literal["latlon", "wkt", "geojson", "none"]
+    kind: Literal["latlon", "wkt", "own", "none"]
     columns: tuple[str, ...] = ()
 
 
@@ -75,13 +75,13 @@ def declared(spec: Mapping[str, Any]) -> Declared:
     return Declared(tuple(fields), geometry, derivation, given)
 
 
-def derivation_for_csv(wanted: Declared, header: Sequence[str]) -> Derivation:
-    """Where a CSV's geometry comes from. Raises ``UnreadableSource`` when the spec asks for what isn't there."""
+def derivation_from_columns(wanted: Declared, header: Sequence[str]) -> Derivation:
+    """Where a table's geometry comes from. Raises ``UnreadableSource`` when the spec asks for what isn't there."""
     if wanted.geometry is None:
         return Derivation("none")
     if wanted.derivation == "geometry":
         message, fix = (
-            "derived.geometry needs a GeoJSON source; this is CSV.",
+            "derived.geometry needs a source with geometries of its own; this is a table.",
             "Use derived.from_latlon or derived.from_wkt.",
         )
         raise _bad_spec("/canonical_fields", message, fix)
@@ -108,14 +108,14 @@ def _arguments(wanted: Declared, found: tuple[str, ...], count: int, what: str) 
     return columns
 
 
-def derivation_for_geojson(wanted: Declared) -> Derivation:
-    """A GeoJSON's geometry is its own. Raises ``UnreadableSource`` when the spec derives it from columns."""
+def derivation_of_own(wanted: Declared) -> Derivation:
+    """The geometry is the source's own. Raises ``UnreadableSource`` when the spec derives it from columns."""
     if wanted.geometry is None:
         return Derivation("none")
     if wanted.derivation in {"from_latlon", "from_wkt"}:
-        message = f"derived.{wanted.derivation} needs a CSV source; this is GeoJSON."
+        message = f"derived.{wanted.derivation} needs a table; this source has geometries of its own."
         raise _bad_spec("/canonical_fields", message, "Use derived.geometry.")
-    return Derivation("geojson")
+    return Derivation("own")
 
 
 def missing_column(name: str) -> UnreadableSource:

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets.formats.errors import Limits
+from datasets.formats.errors import Limits, UnreadableSource
 from datasets.formats.isolated import MIB, Bounds, Usage, normalize_isolated
 from datasets.models import Artifact, DatasetVersion
 from datasets.steps.workspace import Workspace
@@ -48,6 +48,9 @@ def normalize_source(version: DatasetVersion, work: Workspace) -> Normalized:
         observe=lambda usage: work.listener.line(_cost(usage)),
     )
     source.unlink()
+    if found.kind == "raster":
+        message = "This is a sound Cloud-Optimized GeoTIFF, but no check and no obligation is known for rasters yet."
+        raise UnreadableSource("raster_not_checked", "", message, "Keep it aside until rasters can be checked.")
     work.listener.line(f"{found.rows_written} of {found.rows_read} records written; {found.rows_rejected} rejected.")
     if not rejects.exists():
         rejects.touch()
