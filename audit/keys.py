@@ -54,23 +54,27 @@ def _create(path: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def signing_key() -> Ed25519PrivateKey:
-    """The key of ``KFM_LEDGER_KEY`` (PEM text), else of ``KFM_LEDGER_KEY_FILE``; :class:`LedgerKeyError` if unusable.
+def private_key(*, text: str, setting: str, file: Path) -> Ed25519PrivateKey:
+    """The key in *text* (PEM, from *setting*), else in *file*; :class:`LedgerKeyError` if unusable.
 
     Outside production an absent file is created; in production it is refused.
     """
-    if settings.KFM_LEDGER_KEY:
-        return _load(settings.KFM_LEDGER_KEY.encode(), "KFM_LEDGER_KEY")
-    path = Path(settings.KFM_LEDGER_KEY_FILE)
-    if not path.exists():
+    if text:
+        return _load(text.encode(), setting)
+    if not file.exists():
         if settings.PRODUCTION:
             raise LedgerKeyError(
-                "KFM_LEDGER_KEY is not set and there is no key file. Give production its own Ed25519 key (PEM)."
+                f"{setting} is not set and there is no key file. Give production its own Ed25519 key (PEM)."
             )
-        _create(path)
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise LedgerKeyError(f"{path.name} can be read by others than its owner. Run: chmod 600 on it.")
-    return _load(path.read_bytes(), path.name)
+        _create(file)
+    if stat.S_IMODE(file.stat().st_mode) & 0o077:
+        raise LedgerKeyError(f"{file.name} can be read by others than its owner. Run: chmod 600 on it.")
+    return _load(file.read_bytes(), file.name)
+
+
+def signing_key() -> Ed25519PrivateKey:
+    """The key of ``KFM_LEDGER_KEY`` (PEM text), else of ``KFM_LEDGER_KEY_FILE``, as ``private_key`` finds it."""
+    return private_key(text=settings.KFM_LEDGER_KEY, setting="KFM_LEDGER_KEY", file=Path(settings.KFM_LEDGER_KEY_FILE))
 
 
 def verifier_key() -> VerifierKey:

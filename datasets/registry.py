@@ -83,6 +83,37 @@ def record_spec(*, dataset: Dataset, spec: Mapping[str, Any], by: Person, at: da
     return _record_spec(locked, spec, by, role, at)
 
 
+def record_derived_spec(
+    *, source: DatasetSpec, spec: Mapping[str, Any], by: Person, role: Role, at: datetime
+) -> DatasetSpec:
+    """Records *spec*, made from *source* for one version, beside the dataset's current spec, which stays.
+
+    Inside the caller's transaction; the caller has checked that *by* may, in *role*. The same spec twice is one row.
+    Raises ``Refused`` when it is faulty or the same as *source*.
+    """
+    _check(spec)
+    dataset = source.dataset
+    spec_hash = str(specs.spec_hash(spec))
+    if spec["dataset_slug"] != dataset.slug:
+        raise Refused("spec_of_other_dataset", f"The spec names another dataset than {dataset.slug}.")
+    if spec_hash == source.spec_hash:
+        raise Refused("spec_same", "The spec is the one that the version was made under already.")
+    row, created = DatasetSpec.objects.get_or_create(
+        dataset=dataset,
+        spec_hash=spec_hash,
+        defaults={"canonical": canonical_bytes(spec).decode(), "recorded_by": by.principal, "recorded_at": at},
+    )
+    ledger.append(
+        event=Event.SPEC_RECORDED,
+        actor=by.principal,
+        role=role.value,
+        subject=f"kfm://dataset/{dataset.slug}",
+        references={"spec_hash": spec_hash, "new": "yes" if created else "no", "derived_from": source.spec_hash},
+        at=at,
+    )
+    return row
+
+
 def _check(spec: Mapping[str, Any]) -> None:
     findings = specs.check_spec(spec)
     title = spec.get("title") if isinstance(spec, Mapping) else None

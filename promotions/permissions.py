@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from datasets.errors import Refused
@@ -104,6 +105,57 @@ def check_work_case(person: Person, version: DatasetVersion) -> Role:
     if role is None:
         raise Refused("role_missing", f"You have no role on {version.dataset.slug} that works its quarantine cases.")
     return role
+
+
+def check_derive(person: Person, version: DatasetVersion) -> Role:
+    """Who opens a safer derivative or a metadata-only version, and who reopens a case that ended so."""
+    role = role_for(person, roles.DERIVES, version)
+    if role is None:
+        raise Refused(
+            "role_missing",
+            f"Only a reviewer or steward of {version.dataset.slug} opens a version beside a quarantined one.",
+        )
+    return role
+
+
+def holder_of(case: QuarantineCase, at: datetime) -> str:
+    """Who holds the case at *at*; ``""`` when nobody does. A claim ends by itself when its time has run out."""
+    return case.claimed_by if case.claim_until is not None and case.claim_until > at else ""
+
+
+def check_not_held(person: Person, case: QuarantineCase, at: datetime) -> None:
+    """A live claim of another is respected; a steward's decision is not held up by it."""
+    holder = holder_of(case, at)
+    if holder in {"", person.principal} or Role.STEWARD in person.roles_on(case.version.dataset_id):
+        return
+    raise Refused("claimed_by_other", f"{_held(case, holder)} Ask them to hand it over, or a steward to.")
+
+
+def check_claim(person: Person, case: QuarantineCase, at: datetime) -> Role:
+    """A claim is for whoever works cases here, while nobody else holds it. A steward too takes over by handing over."""
+    role = check_work_case(person, case.version)
+    holder = holder_of(case, at)
+    if holder not in {"", person.principal}:
+        raise Refused("claimed_by_other", f"{_held(case, holder)} A steward may hand it over to someone else.")
+    return role
+
+
+def check_hand_over(person: Person, case: QuarantineCase, at: datetime) -> Role:
+    """The holder hands a case over; a steward may at any time; while nobody holds it, its owner may."""
+    role = check_work_case(person, case.version)
+    holder = holder_of(case, at)
+    if Role.STEWARD in person.roles_on(case.version.dataset_id):
+        return Role.STEWARD
+    if person.principal != (holder or case.owner):
+        who = _held(case, holder) if holder else "Nobody holds this case. Claim it, or assign it."
+        raise Refused(
+            "not_yours", f"{who} Only its holder, its owner while nobody holds it, or a steward hands it over."
+        )
+    return role
+
+
+def _held(case: QuarantineCase, holder: str) -> str:
+    return f"{holder} holds this case until {case.claim_until:%Y-%m-%d %H:%M} UTC."
 
 
 def can(check: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[bool, str]:

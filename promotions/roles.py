@@ -30,6 +30,9 @@ PROPOSES = frozenset({Role.CONTRIBUTOR, Role.OPERATOR})
 SIGNS = frozenset({Role.STEWARD, Role.REVIEWER, Role.COUNCIL})
 REQUESTS_RUNS = frozenset({Role.OPERATOR, Role.CONTRIBUTOR})
 
+#: Who opens a version with obligations beside a quarantined one.
+DERIVES = frozenset({Role.REVIEWER, Role.STEWARD})
+
 #: What a signature in each role means; shown to the signer and stored with it.
 MEANINGS: dict[Role, str] = {
     Role.STEWARD: "I am responsible for this dataset and approve this version's release as described in the dossier.",

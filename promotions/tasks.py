@@ -5,7 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from promotions import jobs, pipeline
+from datasets import sources
+from promotions import deliveries, jobs, overdue, pipeline
 
 
 @shared_task(name="promotions.tasks.run_job")
@@ -21,3 +22,24 @@ def sweep_owed_work() -> None:
     """Wakes a worker for every job that no live worker holds."""
     for job_pk in jobs.owed(timezone.now()):
         run_job.apply_async(args=(job_pk,), expires=60)
+
+
+@shared_task(name="promotions.tasks.fetch_due")
+def fetch_due() -> None:
+    """Asks for a fetch of every source whose time has come; the sweep wakes the workers."""
+    now = timezone.now()
+    for source_pk in sources.due(now):
+        jobs.request_due(source_pk=source_pk, at=now)
+
+
+@shared_task(name="promotions.tasks.tell_overdue")
+def tell_overdue() -> None:
+    """Tells of overdue quarantine cases, once a day each."""
+    overdue.tell_overdue(timezone.now())
+
+
+@shared_task(name="promotions.tasks.deliver_owed")
+def deliver_owed() -> None:
+    """Sends the e-mail and the webhooks that are due."""
+    for delivery_pk in deliveries.owed(timezone.now()):
+        deliveries.deliver(delivery_pk, timezone.now())

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
@@ -23,9 +23,9 @@ from datasets.models import Acquisition, Dataset, DatasetVersion
 from datasets.people import Person
 from datasets.policy.roles import Role
 from promotions import dossier as dossiers
-from promotions import gates, permissions, releases
+from promotions import gates, openings, permissions, releases, resolutions
 from promotions.dossier import GatesFailed
-from promotions.models import QuarantineCase, Severity, Standing, Tombstone, Transition
+from promotions.models import QuarantineCase, Resolution, Standing, Tombstone, Transition
 from promotions.refusals import attempt
 from promotions.states import RULES, ReasonCode, Rule, State, Verb
 
@@ -41,31 +41,6 @@ EVENTS: dict[Verb, Event] = {
     Verb.SUPERSEDE: Event.VERSION_SUPERSEDED,
     Verb.WITHDRAW: Event.VERSION_WITHDRAWN,
     Verb.RESTORE: Event.VERSION_RESTORED,
-}
-
-#: How long a quarantine case may stay open, and the runbook that helps, by reason.
-CASE_DAYS = 14
-RUNBOOKS: dict[ReasonCode, str] = {
-    ReasonCode.VALIDATION_FAILED: "RB-DATA-020",
-    ReasonCode.LICENSE_UNCLEAR: "RB-DATA-010",
-    ReasonCode.SENSITIVITY_UNCLEAR: "RB-DATA-040",
-    ReasonCode.REDACTION_REQUIRED: "RB-DATA-040",
-    ReasonCode.UPSTREAM_UNSTABLE: "RB-DATA-010",
-}
-GATE_OF_REASON: dict[ReasonCode, str] = {
-    ReasonCode.VALIDATION_FAILED: "E",
-    ReasonCode.LICENSE_UNCLEAR: "B",
-    ReasonCode.SENSITIVITY_UNCLEAR: "C",
-    ReasonCode.REDACTION_REQUIRED: "C",
-    ReasonCode.UPSTREAM_UNSTABLE: "E",
-}
-
-SEVERITY_OF_REASON: dict[ReasonCode, Severity] = {
-    ReasonCode.REDACTION_REQUIRED: Severity.HIGH,
-    ReasonCode.SENSITIVITY_UNCLEAR: Severity.HIGH,
-    ReasonCode.LICENSE_UNCLEAR: Severity.MEDIUM,
-    ReasonCode.VALIDATION_FAILED: Severity.NORMAL,
-    ReasonCode.UPSTREAM_UNSTABLE: Severity.NORMAL,
 }
 
 
@@ -144,32 +119,32 @@ def quarantine(  # noqa: PLR0913 - the facts of a case
 ) -> Transition:
     """Puts a version on the siding and opens its case. Signatures made before the doubt count no more."""
     with _attempt(version_pk, Verb.QUARANTINE, by, at, reason=reason, reason_code=reason_code.value) as move:
-        came_from = move.standing.state
         if gate is not None and gate not in gates.LETTERS:
             raise Refused("gate_unknown", f"There is no gate {gate!r}. Name one of A to G, or none.")
+        came_from = move.standing.state
         written = _write(move, next_round=True)
-        case = QuarantineCase.objects.create(
+        openings.open_case(
             version=move.version,
-            reason_code=reason_code.value,
-            gate=gate or GATE_OF_REASON[reason_code],
+            reason_code=reason_code,
+            gate=gate,
             from_state=came_from,
             findings=findings,
-            root_cause=_root_cause(findings, reason_code),
-            severity=SEVERITY_OF_REASON[reason_code],
             reason=reason,
-            due=(at + timedelta(days=CASE_DAYS)).date(),
-            runbook=RUNBOOKS[reason_code],
-            opened_by=by.principal,
-            opened_at=at,
+            by=by,
+            role=move.role,
+            at=at,
         )
-        _append(move, Event.CASE_OPENED, {"case": str(case.pk), "reason_code": case.reason_code, "gate": case.gate})
         return written
 
 
-def _root_cause(findings: list[dict[str, Any]], reason_code: ReasonCode) -> str:
-    """What groups cases in the inbox: clause and code of the first finding, or the reason a reviewer named."""
-    first = next((f for f in findings if f.get("code")), None)
-    return f"{first.get('clause', '')}:{first['code']}"[:120] if first else f"reason:{reason_code.value}"
+def quarantine_again(*, released: QuarantineCase, by: Person, reason: str, at: datetime) -> QuarantineCase:
+    """Reopens the *released* case: its version goes back to quarantine, with a case of its own (for ``cases``)."""
+    with _attempt(
+        released.version_id, Verb.QUARANTINE, by, at, reason=reason, reason_code=released.reason_code
+    ) as move:
+        came_from = move.standing.state
+        _write(move, next_round=True)
+        return openings.reopen_case(released, from_state=came_from, reason=reason, by=by, role=move.role, at=at)
 
 
 def release(*, version_pk: int, by: Person, reason: str, at: datetime) -> Transition:
@@ -177,14 +152,17 @@ def release(*, version_pk: int, by: Person, reason: str, at: datetime) -> Transi
     with _attempt(version_pk, Verb.RELEASE, by, at, reason=reason) as move:
         case = _open_case(move)
         permissions.check_release_case(by, case)
+        permissions.check_not_held(by, case, at)
         _require_gates(move, case.gate)
-        return _resolve(move, case, "released")
+        return _resolve(move, case, Resolution.RELEASED)
 
 
 def deny(*, version_pk: int, by: Person, reason: str, at: datetime) -> Transition:
     """Ends a quarantined version for good; its record stays."""
     with _attempt(version_pk, Verb.DENY, by, at, reason=reason) as move:
-        return _resolve(move, _open_case(move), "denied")
+        case = _open_case(move)
+        permissions.check_not_held(by, case, at)
+        return _resolve(move, case, Resolution.DENIED)
 
 
 @contextmanager
@@ -251,7 +229,10 @@ def _already(standing: Standing, rule: Rule) -> str:
     if last is not None and last.to_state == rule.target:
         return f"Already {rule.past} by {last.actor} at {last.at:%Y-%m-%d %H:%M} UTC."
     sources = ", ".join(sorted(s for s in rule.sources if s))
-    return f"The version is in {standing.state}; only one in {sources} can be {rule.past}."
+    instead = (
+        " A steward withdraws it instead." if rule.verb is Verb.QUARANTINE and standing.state == State.PUBLISHED else ""
+    )
+    return f"The version is in {standing.state}; only one in {sources} can be {rule.past}.{instead}"
 
 
 def _require_gates(move: _Move, letters: str) -> None:
@@ -343,20 +324,29 @@ def _release(move: _Move) -> Transition:
 
 
 def _open_case(move: _Move) -> QuarantineCase:
-    case = QuarantineCase.objects.filter(version=move.version, resolution="").first()
+    """Locked after the standing and before the ledger: whoever works the case takes the same order."""
+    case = (
+        QuarantineCase.objects.select_for_update(of=("self",))
+        .select_related("version__dataset", "version__proposal", "version__acquisition__source")
+        .filter(version=move.version, resolution="")
+        .first()
+    )
     if case is None:
         raise Refused("no_open_case", "This version has no open quarantine case.")
     return case
 
 
-def _resolve(move: _Move, case: QuarantineCase, resolution: str) -> Transition:
-    case.resolution = resolution
-    case.resolved_by = move.by.principal
-    case.resolved_at = move.at
-    case.resolution_reason = move.reason
-    case.save()
+def _resolve(move: _Move, case: QuarantineCase, resolution: Resolution) -> Transition:
     written = _write(move)
-    _append(move, Event.CASE_RESOLVED, {"case": str(case.pk), "resolution": resolution})
+    resolutions.resolve(
+        case=case,
+        resolution=resolution,
+        reason=move.reason,
+        by=move.by,
+        role=move.role,
+        at=move.at,
+        dossier=move.dossier.digest if move.dossier else "",
+    )
     return written
 
 
