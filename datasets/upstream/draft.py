@@ -54,13 +54,28 @@ class Draft:
                 "too_large", message, "Raise the source's limit if the file is known to be that large."
             )
 
-    def write(self, piece: bytes) -> None:
-        self.expect(len(piece))
+    def write(self, piece: bytes) -> int:
         try:
+            end = self._stream.tell() + len(piece)
+            self.expect(end - self.size)
             self._stream.write(piece)
         except OSError as error:
             raise _not_written(error) from None
-        self.size += len(piece)
+        self.size = max(self.size, end)
+        return len(piece)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """For a writer that goes back to complete a header, as ``zipfile`` does."""
+        return self._stream.seek(offset, whence)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError as error:
+            raise _not_written(error) from None
 
     def keep(self) -> str:
         """The file is complete: its SHA-256 in hex, computed from what is on the disk."""
