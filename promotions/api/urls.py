@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path, register_converter
 
-from promotions.api import converters, dcat, evidence, openapi, stac, views
+from promotions.api import converters, dcat, evidence, lineage, openapi, stac, submissions, views
 
 register_converter(converters.DatasetSlug, "dataset_slug")
 register_converter(converters.VersionId, "version_id")
@@ -35,5 +35,10 @@ urlpatterns = [
     path("stac/search", stac.SearchView.as_view(), name="stac-search"),
     path("dcat/catalog.jsonld", dcat.DcatJsonLdView.as_view(), name="dcat-jsonld"),
     path("dcat/catalog.ttl", dcat.DcatTurtleView.as_view(), name="dcat-turtle"),
+    path("runs/", submissions.RunsView.as_view(), name="runs"),
+    path("runs/<uuid:run_uuid>", submissions.RunView.as_view(), name="run"),
+    path("runs/<uuid:run_uuid>/files/<path:path>", submissions.RunFileView.as_view(), name="run-file"),
+    path("runs/<uuid:run_uuid>/receipt", submissions.RunReceiptView.as_view(), name="run-receipt"),
+    path("lineage", lineage.LineageView.as_view(), name="lineage"),
     re_path(r"^(?P<rest>.*)$", views.NoSuchAddress.as_view(), name="no-such-address"),
 ]

@@ -58,7 +58,7 @@ def test_every_address_is_documented_and_every_documented_one_answers(api):
     for path, methods in paths.items():
         for method, operation in methods.items():
             assert {"429", "503"} <= set(operation["responses"]), path
-            if method == "get":
+            if method == "get" and operation["security"] != [{"serviceToken": []}]:  # those are in tests/submissions
                 answer = client.get(path.format(**values))
                 assert answer.status_code == 200, path
                 media = answer["Content-Type"].split(";")[0]

@@ -1,0 +1,160 @@
+"""Writer: service tokens, by which a service account sends runs through the API.
+
+Decides whose key a secret is, and whether it opens anything now. A secret has 256 random bits and is kept nowhere: its
+digest is, so it is looked up by that digest, and how long the look-up takes says nothing about any secret. What
+expired, was revoked, or belongs to an account that is gone is nobody's, all alike.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import unicodedata
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Q
+
+from audit import ledger
+from audit.digests import digest_bytes
+from audit.events import Event
+from audit.findings import Finding
+from datasets.errors import Refused
+from datasets.intake import UPLOADS
+from datasets.models import ServiceToken
+from datasets.people import RESERVED_PRINCIPALS, Person, person_for
+from datasets.policy.roles import Role
+from datasets.receipts import instant
+
+PREFIX = "kfm_"
+SECRET = re.compile(r"kfm_[A-Za-z0-9_-]{43}")
+SECRET_BYTES = 32
+HINT_CHARACTERS = 10
+LONGEST_NAME = 80
+LONGEST_REASON = 100
+LONGEST_LIFE = timedelta(days=366)
+#: ``last_used_at`` is written at most this often.
+USED_EVERY = timedelta(minutes=1)
+#: Roles of people who decide; a key to such an account would be a key to a signature's owner.
+DECIDES = frozenset({Role.REVIEWER, Role.STEWARD, Role.COUNCIL, Role.AUDITOR, Role.ADMIN})
+
+
+def issue(*, account: User, name: str, expires_at: datetime, by: Person, at: datetime) -> tuple[ServiceToken, str]:
+    """A new token for *account* and its secret, which is shown once. Raises ``Refused`` with findings by field."""
+    with transaction.atomic():
+        _check_admin(by)
+        findings = [*_check_name(name), *_check_expiry(expires_at, at), *check_account(account, by)]
+        if findings:
+            raise Refused("token_faulty", "The token was not issued: " + findings[0].message, findings)
+        secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+        token = ServiceToken.objects.create(
+            name=name.strip(),
+            user=account,
+            digest=_digest(secret),
+            hint=secret[:HINT_CHARACTERS],
+            issued_by=by.principal,
+            issued_at=at,
+            expires_at=expires_at,
+        )
+        _record(Event.TOKEN_ISSUED, token, by, {"expires": instant(expires_at)}, at)
+    return token, secret
+
+
+def revoke(*, token_pk: int, reason: str, by: Person, at: datetime) -> ServiceToken:
+    """Ends a token at once; the reason is kept in its history. Raises ``Refused`` when it has been revoked already."""
+    with transaction.atomic():
+        _check_admin(by)
+        if not 0 < len(reason.strip()) <= LONGEST_REASON or _unprintable(reason):
+            message = f"Say why on one line of at most {LONGEST_REASON} characters; it is kept with the token."
+            raise Refused("reason_missing", message, [Finding("reason_missing", "reason", message, kind="missing")])
+        token = ServiceToken.objects.select_for_update(of=("self",)).select_related("user").get(pk=token_pk)
+        if token.revoked_at is not None:
+            when = f"{token.revoked_at:%Y-%m-%d %H:%M} UTC"
+            raise Refused("revoked_already", f"Already revoked by {token.revoked_by} at {when}.")
+        token.revoked_at, token.revoked_by = at, by.principal
+        token._change_reason = reason.strip()  # type: ignore[attr-defined]  # noqa: SLF001 - simple-history's documented way
+        token.save(update_fields=["revoked_at", "revoked_by"])
+        _record(Event.TOKEN_REVOKED, token, by, {"reason_digest": str(digest_bytes(reason.strip().encode()))}, at)
+    return token
+
+
+def token_of(secret: str, now: datetime) -> ServiceToken | None:
+    """The live token that *secret* is the key of, with its account; ``None`` for everything else."""
+    if SECRET.fullmatch(secret) is None:
+        return None
+    token = ServiceToken.objects.filter(digest=_digest(secret)).select_related("user").first()
+    if token is None or token.revoked_at is not None or token.expires_at <= now:
+        return None
+    if not token.user.is_active or token.user.username in RESERVED_PRINCIPALS:
+        return None
+    return token
+
+
+def person_of_token(secret: str, now: datetime) -> Person | None:
+    """The service account behind *secret*, with the roles it has now; ``None`` when the secret opens nothing."""
+    token = token_of(secret, now)
+    return None if token is None else person_for(token.user)
+
+
+def note_use(token: ServiceToken, now: datetime) -> None:
+    """Keeps when a token was last used, to the minute, so that an idle one is seen."""
+    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - USED_EVERY)
+    ServiceToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
+
+
+def check_account(account: User, by: Person) -> list[Finding]:
+    """Why *account* can't have a token; empty when it can. ``where`` is the form's field."""
+
+    def fault(code: str, message: str, fix: str = "") -> list[Finding]:
+        return [Finding(code, "account", message, fix)]
+
+    person = person_for(account)
+    if person.is_public:
+        return fault("account_inactive", f"{account.username} is no active account.", "Choose another.")
+    if person.principal == by.principal:
+        return fault("own_token", "You can't issue a token to your own account.", "Ask another admin.")
+    if decides := sorted(role.value for role in person.all_roles & DECIDES):
+        message = f"{account.username} holds the role {decides[0]}: a person who decides has no service token."
+        return fault("account_decides", message, "Use an account that only sends data.")
+    if not person.all_roles & frozenset(UPLOADS):
+        message = f"{account.username} may send data to no dataset."
+        return fault("account_sends_nothing", message, "Give it the role pipeline or contributor, or a grant, first.")
+    return []
+
+
+def _check_admin(by: Person) -> None:
+    if Role.ADMIN not in by.roles:
+        raise Refused("not_an_admin", "Only an admin issues and revokes service tokens.")
+
+
+def _check_name(name: str) -> list[Finding]:
+    if 0 < len(name.strip()) <= LONGEST_NAME and not _unprintable(name):
+        return []
+    message = f"A token's name is one line of 1 to {LONGEST_NAME} characters."
+    return [Finding("name_unfit", "name", message, "Say which pipeline uses it, such as airflow-prod.")]
+
+
+def _check_expiry(expires_at: datetime, at: datetime) -> list[Finding]:
+    if at < expires_at <= at + LONGEST_LIFE:
+        return []
+    return [Finding("expiry_unfit", "expires_at", "A token ends in the future, within a year.", "Choose a nearer day.")]
+
+
+def _unprintable(text: str) -> bool:
+    return any(unicodedata.category(c) in {"Cc", "Cs"} for c in text)
+
+
+def _digest(secret: str) -> str:
+    return str(digest_bytes(secret.encode()))
+
+
+def _record(event: Event, token: ServiceToken, by: Person, references: dict[str, str], at: datetime) -> None:
+    ledger.append(
+        event=event,
+        actor=by.principal,
+        role=Role.ADMIN.value,
+        subject=f"user/{token.user.username}",
+        references={"token": str(token.pk), **references},
+        at=at,
+    )
