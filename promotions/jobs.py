@@ -40,6 +40,7 @@ __all__ = [
     "LostClaim",
     "Reporter",
     "cancel",
+    "check_own",
     "claim",
     "fail",
     "finish",
@@ -70,7 +71,7 @@ _WITH = (
 def retry(*, job: Job, by: Person, at: datetime) -> Job:
     """A new job that does what a failed or cancelled one did not; one for each that ended so."""
     with attempt(by=by, verb="retry", subject=subject_of(job), at=at):
-        _check_own(job, by, "tries it again")
+        check_own(job, by, "tries it again")
         ended = Job.objects.select_for_update(of=("self",)).get(pk=job.pk)
         if ended.state not in {JobState.FAILED, JobState.CANCELLED}:
             message = f"Only a failed or cancelled run is tried again; this one is {ended.get_state_display()}."
@@ -100,7 +101,7 @@ def retry(*, job: Job, by: Person, at: datetime) -> Job:
 def cancel(*, job: Job, by: Person, at: datetime) -> None:
     """Stops a job that waits or runs; what it has recorded stays."""
     with attempt(by=by, verb="cancel", subject=subject_of(job), at=at):
-        _check_own(job, by, "cancels it")
+        check_own(job, by, "cancels it")
         changed = Job.objects.filter(pk=job.pk, state__in=[JobState.QUEUED, JobState.RUNNING]).update(
             state=JobState.CANCELLED,
             finished_at=at,
@@ -113,7 +114,8 @@ def cancel(*, job: Job, by: Person, at: datetime) -> None:
         record_job(Event.RUN_CANCELLED, by, job, at)
 
 
-def _check_own(job: Job, by: Person, does: str) -> None:
+def check_own(job: Job, by: Person, does: str) -> None:
+    """An operator, or who asked for the run, cancels it or tries it again."""
     if Role.OPERATOR not in by.roles_on(job.dataset_id) and by.principal != job.requested_by:
         raise Refused("role_missing", f"Only an operator, or who asked for the run, {does}.")
 

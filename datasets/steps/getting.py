@@ -6,12 +6,14 @@ answer means to the console. ``wire`` is the one way out. Credentials are read h
 
 from __future__ import annotations
 
+import hashlib
 import re
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from django.conf import settings
 
@@ -21,12 +23,15 @@ from datasets.models.upstream import SourceKind
 from datasets.source_fields import host_of, hosts_of
 from datasets.terms_words import words_of
 from datasets.upstream.errors import UpstreamRefused
+from datasets.upstream.files import FileLimits, fetch_files
 from datasets.upstream.http import fetch
 from datasets.upstream.terms import Attempt, Conditions, FetchLimits, Unchanged, Wire
 
 TERMS_LIMITS = FetchLimits(bytes=2 * 1024 * 1024, seconds=120)
 MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
 LONGEST_ETAG, LONGEST_MODIFIED, LONGEST_MEDIA_TYPE = 300, 60, 120
+PIECE_BYTES = 1024 * 1024
+ALL_FILES = "*"
 Progress = Callable[[int, int | None], None]
 
 
@@ -68,7 +73,8 @@ def get_bytes(source: Source, before: Seen, seen: Seen, directory: Path, progres
 
     Raises ``UpstreamRefused`` or ``UpstreamFailed``.
     """
-    return _from_web(source, before, seen, directory / "source", progress)
+    get = _from_web if source.kind == SourceKind.HTTP else _from_files
+    return get(source, before, seen, directory / "source", progress)
 
 
 def get_terms(source: Source, directory: Path) -> Snapshot:
@@ -92,7 +98,7 @@ def get_terms(source: Source, directory: Path) -> Snapshot:
 def shown_address(source: Source) -> str:
     """Where the source is, fit for a manifest: no query, no fragment."""
     parts = urlsplit(source.location)
-    return f"{parts.scheme}://{parts.netloc}{parts.path}" if parts.scheme else f"file://{parts.path}"
+    return f"{parts.scheme}://{parts.netloc}{parts.path}" if parts.scheme else _place(source.location)
 
 
 def media_type_of(stated: str) -> str:
@@ -132,6 +138,66 @@ def _from_web(source: Source, before: Seen, seen: Seen, target: Path, progress: 
     return Got(target, name, media_type_of(found.media_type), found.sha256)
 
 
+def _from_files(source: Source, before: Seen, seen: Seen, target: Path, progress: Progress) -> Got | None:
+    found = fetch_files(
+        _place(source.location),
+        source.pattern or ALL_FILES,
+        target=target,
+        roots=settings.KFM_SOURCE_ROOTS,
+        options=_options(source),
+        limits=FileLimits(bytes=settings.KFM_FETCH_MAX_BYTES, seconds=settings.KFM_FETCH_MAX_SECONDS),
+        known_listing=before.listing_digest or None,
+        progress=progress,
+    )
+    if isinstance(found, Unchanged):
+        seen.listing_digest = before.listing_digest
+        return None
+    seen.listing_digest, seen.size_bytes = found.listing, found.size
+    if found.bundled:
+        return Got(target, f"{source.name}.zip", found.media_type, found.sha256, _members(target))
+    name = found.members[0].path.rsplit("/", 1)[-1]
+    return Got(target, name, "application/octet-stream", found.sha256)
+
+
+def _place(location: str) -> str:
+    return f"file://{quote(location)}" if location.startswith("/") else location
+
+
+def _members(bundle: Path) -> tuple[dict[str, Any], ...]:
+    """What is in the bundle, as a manifest lists files; each member is read once more for its digest."""
+    found = []
+    with zipfile.ZipFile(bundle) as archive:
+        for entry in archive.infolist():
+            hasher = hashlib.sha256()
+            with archive.open(entry) as stream:
+                while piece := stream.read(PIECE_BYTES):
+                    hasher.update(piece)
+            found.append(
+                {
+                    "path": f"members/{entry.filename}",
+                    "media_type": "application/octet-stream",
+                    "sha256": hasher.hexdigest(),
+                    "size_bytes": entry.file_size,
+                }
+            )
+    return tuple(found)
+
+
+def _options(source: Source) -> dict[str, str]:
+    """The settings of the named credential for its bucket; without one, unsigned: the console's own keys never go."""
+    if not source.credential:
+        return {"skip_signature": "true"} if source.location.startswith("s3:") else {}
+    known = settings.KFM_SOURCE_CREDENTIALS.get(source.credential)
+    if known is None or urlsplit(source.location).netloc not in known.buckets:
+        raise _credential_gone()
+    return dict(known.options)
+
+
+def _credential_gone() -> UpstreamRefused:
+    message = "The source's credential is not set up for its place any more."
+    return UpstreamRefused("credential_elsewhere", message, "Have an operator set it up, or choose another.")
+
+
 def _fitting(text: str | None, longest: int) -> str:
     """A validator cut short would be another one, so one that does not fit is not kept: the next fetch asks plainly."""
     return text if text and len(text) <= longest else ""
@@ -143,6 +209,5 @@ def _headers(source: Source) -> dict[str, str]:
         return {}
     known = settings.KFM_SOURCE_CREDENTIALS.get(source.credential)
     if known is None or host_of(source.location) not in known.hosts or not source.location.startswith("https:"):
-        message = "The source's credential is not set up for its host any more."
-        raise UpstreamRefused("credential_elsewhere", message, "Have an operator set it up, or choose another.")
+        raise _credential_gone()
     return dict(known.headers)

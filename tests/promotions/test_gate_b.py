@@ -30,6 +30,13 @@ CASES = [
     (replace(B, terms_size_bytes=0), "B2", "terms_empty", "missing"),
     (replace(B, terms_measured_digest=None), "B2", "terms_lost", "missing"),
     (replace(B, terms_measured_digest=digest("other")), "B2", "terms_changed", "violated"),
+    (replace(B, terms_observed=(digest("words"),)), "B2", "terms_reopened", "violated"),
+    (
+        replace(B, terms_observed=(digest("new"), digest("old")), terms_accepted=(digest("old"),)),
+        "B2",
+        "terms_reopened",
+        "violated",
+    ),
 ]
 
 
@@ -47,3 +54,9 @@ def test_b_one_fault_is_found(evidence, clause, code, kind):
 def test_b1_a_licence_that_forbids_redistribution_holds_where_no_bytes_are_carried():
     terms = replace(B.captured, license="LicenseRef-all-rights-reserved")
     assert found("B", replace(B, captured=terms, documents=(), carries_bytes=False)) == set()
+
+
+def test_b2_terms_that_stand_accepted_pass_whichever_of_them_is_shown():
+    old, new = digest("old"), digest("new")
+    for shown in ((old,), (new,), (old, new)):
+        assert found("B", replace(B, terms_observed=shown, terms_accepted=(old, new))) == set()
