@@ -27,6 +27,15 @@ CLOCK_KEYS = frozenset(
     {"generated_at", "created_at", "updated_at", "modified_at", "built_at", "evaluated_at", "now", "today", "timestamp"}
 )
 SEED_KEYS = frozenset({"seed", "random_seed", "random_state", "nonce", "salt"})
+# What a check is compared by; two checks that differ only in these measure the same.
+JUDGING_KEYS = frozenset({"operator", "threshold", "severity"})
+# What a check can't be measured without; each needs one of the names of every group.
+NEEDED_PARAMETERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "field_type": (("field",), ("type",)),
+    "pattern": (("field",), ("pattern",)),
+    "references": (("dataset",), ("field", "fields")),
+    "custom_sql": (("sql",), ("returns",)),
+}
 # Below these the keys are names of fields or of the upstream's parameters, not words of the spec.
 FREE_NAMES = (
     re.compile(r"/normalization/(canonical_fields|units)"),
@@ -77,7 +86,14 @@ def check_spec(spec: object) -> list[Finding]:
     if not isinstance(spec, Mapping):
         return list(findings.values())
     more = [*check_slug(spec.get("dataset_slug")), *_forbidden(spec)]
-    for finding in [*more, *_addresses(spec), *_outputs(spec), *_check_names(spec), *_extent(spec)]:
+    for finding in [
+        *more,
+        *_addresses(spec),
+        *_outputs(spec),
+        *_check_names(spec),
+        *_check_parameters(spec),
+        *_extent(spec),
+    ]:
         findings.setdefault(finding.where, finding)
     return sorted(findings.values(), key=lambda finding: finding.where)
 
@@ -160,11 +176,24 @@ def _check_names(spec: Mapping[str, Any]) -> Iterator[Finding]:
     for index, check in enumerate(_list(validation.get("checks")) if isinstance(validation, Mapping) else []):
         if not isinstance(check, Mapping) or not isinstance(check.get("name"), str):
             continue
-        identity = canonical_bytes({key: check[key] for key in ("name", "fields", "parameters") if key in check}).hex()
+        identity = canonical_bytes({key: value for key, value in check.items() if key not in JUDGING_KEYS}).hex()
         if identity in seen:
             message = "This check stands twice, on the same fields with the same parameters."
             yield Finding("check_repeated", f"/validation/checks/{index}/name", message)
         seen.add(identity)
+
+
+def _check_parameters(spec: Mapping[str, Any]) -> Iterator[Finding]:
+    validation = spec.get("validation")
+    for index, check in enumerate(_list(validation.get("checks")) if isinstance(validation, Mapping) else []):
+        if not isinstance(check, Mapping) or not isinstance(check.get("parameters", {}), Mapping):
+            continue
+        given = {*check, *check.get("parameters", {})}
+        for either in NEEDED_PARAMETERS.get(str(check.get("name")), ()):
+            if not given.intersection(either):
+                message = f"A check {check['name']} needs {' or '.join(either)}; without it nothing can be measured."
+                where = f"/validation/checks/{index}/{either[0]}"
+                yield Finding("check_incomplete", where, message, "Name it beside the check's name.", "missing")
 
 
 def _extent(spec: Mapping[str, Any]) -> Iterator[Finding]:
