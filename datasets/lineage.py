@@ -155,7 +155,7 @@ def first_line(message: str) -> str:
     """
     line = next((text.strip() for text in message.splitlines() if text.strip()), "")
     line = "".join(c for c in line[:2000] if unicodedata.category(c)[0] != "C")
-    for pattern, kept in ((_SETTING, r"\1\2…"), (_QUOTED, "…"), (_ADDRESS, "…"), (_FIGURE, "…")):
+    for pattern, kept in ((_ADDRESS, "…"), (_SETTING, r"\1\2…"), (_QUOTED, "…"), (_FIGURE, "…")):
         line = pattern.sub(kept, line)
     return line[:LONGEST_FAILURE]
 
