@@ -620,6 +620,21 @@ def test_an_answer_that_does_not_continue_is_dropped_and_the_file_fetched_anew(t
     assert (found.resumed, found.attempts) == (False, 3)
 
 
+@pytest.mark.parametrize(("first", "more"), [(9_999, b""), (10_001, b""), (10_000, b"grown"), (0, b"")])
+def test_a_range_that_is_whole_in_itself_but_another_one_is_dropped(tmp_path, first, more):
+    """Lengths and numbers agree with each other, only not with what the draft holds."""
+    other = BODY + more
+
+    def act(handler):
+        given = f"bytes {first}-{len(other) - 1}/{len(other)}"
+        handler.answer(206, other[first:], content_range=given, etag=ETAG)
+
+    with upstream(broken(), act, whole) as server:
+        found = get(server, tmp_path)
+    assert is_whole(tmp_path, found)
+    assert (found.resumed, found.attempts) == (False, 3)
+
+
 def test_a_file_that_shrank_is_fetched_anew(tmp_path):
     with upstream(
         broken(), lambda h: h.answer(416, content_range="bytes */5"), lambda h: h.answer(200, b"short")
