@@ -55,12 +55,12 @@ _ENVIRONMENT = {
 class Bounds:
     """What reading one file may cost.
 
-    ``memory_bytes``: beyond what the reader takes to start (about 80 MiB resident); ``seconds`` and
+    ``memory_bytes``: beyond what the reader takes to start (about 90 MiB resident); ``seconds`` and
     ``bytes_per_second``: a file of S bytes gets ``seconds + S / bytes_per_second`` by the clock on the wall;
     ``output_bytes``: the largest file it may write; ``open_files``: how many at a time.
     """
 
-    memory_bytes: int = 144 * MIB
+    memory_bytes: int = 128 * MIB
     seconds: float = 8.0
     bytes_per_second: float = 500_000.0
     output_bytes: int = 8 * 1024 * MIB

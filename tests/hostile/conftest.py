@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from django.db import transaction
 from datasets.formats.isolated import Usage
 from datasets.models import PolicyLabel
 from datasets.steps import normalize
+from promotions import pipeline
 from tests.promotions import point_at
 from tests.world import SPEC, World
 
@@ -72,8 +74,12 @@ def built(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytes
 
 
 @pytest.fixture
-def world(built: World, db: None, var_dir: Path) -> World:
-    """The module's world, with an empty store of this test's own."""
+def world(built: World, db: None, var_dir: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The module's world, with an empty store of this test's own.
+
+    No lease is renewed: the renewing thread would wait on SQLite for this test's own transaction, 20 s long.
+    """
+    monkeypatch.setattr(pipeline.jobs, "Heartbeat", nullcontext)
     return built
 
 

@@ -26,12 +26,12 @@ def zip_of(members: Iterable[tuple[str, bytes]], *, compression: int = zipfile.Z
     return out.getvalue()
 
 
-def flat_bomb(size: int = 400 * MB) -> bytes:
-    """One CSV that says the same row *size* bytes long: 1,000 to 1."""
+def flat_bomb(size: int = 200 * MB) -> bytes:
+    """One CSV that says the same row *size* bytes long: hundreds to 1."""
     out = io.BytesIO()
     block = ROW * 80_000
     with (
-        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
         archive.open("data.csv", "w", force_zip64=True) as member,
     ):
         member.write(HEADER)
