@@ -6,7 +6,8 @@ can't be measured comes back as the reason, in the probe's place. Keeps clause E
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -43,8 +44,10 @@ def measure_all(table: Table, probes: Sequence[Probe | NotMeasurable]) -> list[O
             outcomes[place] = _asked(table, probe)
         else:
             outcomes[place] = probe
-    outcomes |= _by_sql(table, by_sql)
-    outcomes |= _by_shape(table, by_shape)
+    with ThreadPoolExecutor(1) as beside:  # both engines let go of Python's lock, so they run side by side
+        shapes = beside.submit(_by_shape, table, by_shape)
+        outcomes |= _by_sql(table, by_sql)
+        outcomes |= shapes.result()
     return [outcomes[place] for place in range(len(probes))]
 
 
@@ -79,7 +82,36 @@ def _outcome(probe: _Sql, checked: int, failed: int, rows: RowSet | None) -> Out
 
 
 def _counts(table: Table, probes: Mapping[int, _Sql]) -> dict[int, tuple[int, int]]:
-    """How many rows each probe looks at, and how many of them fail: all probes in one SELECT."""
+    """How many rows each probe looks at, and how many of them fail: all probes in one SELECT.
+
+    Rows that don't repeat in some columns don't repeat in those and more, so the widest ``Repeats`` wait for the others
+    and are counted only where these found something.
+    """
+    wide = {place for place, probe in probes.items() if _has_part(probe, probes.values())}
+    counts = _count(table, {place: probe for place, probe in probes.items() if place not in wide})
+    single = [
+        set(probe.columns)
+        for place, probe in probes.items()
+        if isinstance(probe, Repeats) and place in counts and not counts[place][1]
+    ]
+    left = {}
+    for place in wide:
+        probe = probes[place]
+        if isinstance(probe, Repeats) and any(part <= set(probe.columns) for part in single):
+            counts[place] = (table.rows, 0)
+        else:
+            left[place] = probe
+    return {**counts, **_count(table, left)} if left else counts
+
+
+def _has_part(probe: _Sql, others: Iterable[_Sql]) -> bool:
+    """Whether another probe looks for repeats in a part of this one's columns."""
+    return isinstance(probe, Repeats) and any(
+        isinstance(other, Repeats) and set(other.columns) < set(probe.columns) for other in others
+    )
+
+
+def _count(table: Table, probes: Mapping[int, _Sql]) -> dict[int, tuple[int, int]]:
     inner: list[str] = []
     outer: list[str] = []
     bound: list[Any] = []

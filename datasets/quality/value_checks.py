@@ -7,7 +7,7 @@ counts and row numbers. A value that should be a date or number and isn't one fa
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -28,6 +28,15 @@ _READ_AS = {
     "integer": "TRY_CAST(trim({0}) AS BIGINT) IS NOT NULL AND regexp_full_match(trim({0}), '[-+]?[0-9]+')",
     "number": "isfinite(TRY_CAST(trim({0}) AS DOUBLE))",
     "boolean": "lower(trim({0})) IN ('true', 'false')",
+}
+# What a value of a spec must be to be compared with a column of a type; JSON has no dates.
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "integer": lambda value: (
+        (type(value) is int or (type(value) is float and value.is_integer())) and abs(value) < 2**63
+    ),
+    "number": lambda value: type(value) in {int, float},
+    "boolean": lambda value: type(value) is bool,
+    "text": lambda value: type(value) is str,
 }
 FIELD_TYPES = ("integer", "number", "boolean", "date", "text")
 
@@ -125,10 +134,14 @@ def allowed_values(table: Table, parameters: Parameters) -> RowTest:
     values = parameters.get("values")
     if not isinstance(values, list) or not values:
         raise NotMeasurable("The check names no values.")
-    try:
-        typed = pa.array(values, table.type_of(parameters["field"])).to_pylist()
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
-        raise NotMeasurable(f"The values are not of the field's type, {table.type_of(parameters['field'])}.") from error
+    kind = table.type_of(parameters["field"])
+    fits = _FITS.get(_kind(kind))
+    if fits is None or not all(value is None or fits(value) for value in values):
+        raise NotMeasurable(f"The values are not of the field's type, {kind}.")
+    whole = _kind(kind) == "integer"
+    typed = [int(value) if whole else value for value in values if value is not None]
+    if not typed:
+        raise NotMeasurable("The check names no values.")
     return RowTest(f"{column} IS NOT NULL", f"NOT list_contains(?, {column})", "values", (typed,))
 
 

@@ -74,6 +74,36 @@ def test_e2_domain_is_allowed_values(parquet):
     assert (one.value, one.sample_rows) == (other.value, other.sample_rows) == (2 / 3, (4,))
 
 
+@pytest.mark.parametrize(
+    ("field", "values", "rows"),
+    [
+        ("real", [1, 2.5, None], (4,)),
+        ("whole", [1.0, 2, 4], ()),
+        ("flag", [True], (2,)),
+        ("code", ["20001", "it's"], (2, 3)),
+    ],
+)
+def test_e2_values_are_compared_as_the_fields_type(parquet, field, values, rows):
+    (result,) = results(parquet, {"name": "domain", "field": field, "values": values, "threshold": 1})
+    assert (result.sample_rows, result.verdict) == (rows, "fail" if rows else "pass"), result.message
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("whole", [1.5]),
+        ("whole", [True]),
+        ("whole", [2**63]),
+        ("flag", [1]),
+        ("code", [7]),
+        ("code", [None]),
+        ("real", ["x"]),
+    ],
+)
+def test_e2_values_of_another_type_are_an_error(parquet, field, values):
+    assert results(parquet, {"name": "domain", "field": field, "values": values, "threshold": 0})[0].verdict == "error"
+
+
 REFERENCE = {"name": "references", "field": "whole", "dataset": "counties", "dataset_field": "fips", "threshold": 1}
 
 
@@ -131,6 +161,17 @@ def test_e2_rows_of_equal_hash_are_compared_before_they_count_as_repeats(parquet
     monkeypatch.setattr(one_pass, "_hash", lambda _columns: "1")
     (result,) = results(parquet, {"name": "unique", "fields": ["day"], "threshold": 1})
     assert (result.value, result.verdict) == (1, "pass")
+
+
+def test_e2_what_is_unique_in_a_part_of_its_fields_is_not_counted_again(tmp_path, monkeypatch):
+    asked = []
+    one = Table.one
+    monkeypatch.setattr(Table, "one", lambda table, sql, *rest: asked.append(sql) or one(table, sql, *rest))
+    path = write_geoparquet(tmp_path / "in.parquet", {"a": [1, 2, 3], "b": [1, 1, 1], "c": [1, 1, 2]})
+    checks = [{"name": "unique", "fields": names, "threshold": 1} for names in (["a"], ["a", "b"], ["b"], ["b", "c"])]
+    measured = [result.value for result in results(path, *checks)]
+    assert measured == [1, 1, 1 / 3, 2 / 3]
+    assert not any("hash(c0, c1)" in sql for sql in asked)
 
 
 SHAPES = ["POINT (-98 38)", "POINT (0 0)", "POINT (10 50)"]
