@@ -27,11 +27,11 @@ from datasets.runs import current_receipts
 from datasets.steps import catalog, fetch, ingest, normalize, rebuild, validate
 from datasets.steps.workspace import Workspace
 from datasets.zones.store import StoreError
-from promotions import dossier, gates, jobs, permissions, proposals, roles, transitions
+from promotions import cases, dossier, gates, jobs, permissions, proposals, roles, transitions
 from promotions.dossier import GatesFailed
 from promotions.models import Job, JobKind, Mode, Proposal, Standing
 from promotions.proposals import OPEN_STATES
-from promotions.states import ReasonCode, State, Verb
+from promotions.states import RULES, ReasonCode, State, Verb
 
 logger = logging.getLogger(__name__)
 
@@ -207,7 +207,7 @@ def _normalize_and_check(version: DatasetVersion, reporter: jobs.Reporter) -> St
         validate.check_and_protect(_fresh(version), found, work)
     ledger.checkpoint(timezone.now())
     if state is State.QUARANTINE:
-        reporter.line("The version stays in quarantine; a reviewer may release it if the gate passes now.")
+        _tell_case(version, reporter)
         return state
     return _advance_or_quarantine(version, Verb.PROCESS, reporter)
 
@@ -232,6 +232,17 @@ def _catalog(version: DatasetVersion, proposer: str, reporter: jobs.Reporter) ->
             if not failed
             else f"Gates {', '.join(failed)} do not pass yet."
         )
+
+
+def _tell_case(version: DatasetVersion, reporter: jobs.Reporter) -> None:
+    """Writes on the open case what the gates on the way to PROCESSED say now."""
+    letters = RULES[Verb.PROCESS].gates
+    results = gates.evaluate_all(dossier.gather(_standing(version), letters=letters).evidence, letters)
+    findings = [f.as_json() for result in results.values() for f in result.findings]
+    cases.record_findings(version_pk=version.pk, findings=findings, by=PIPELINE, at=timezone.now())
+    failed = ", ".join(letter for letter, result in results.items() if not result.passed)
+    verdict = f"gate {failed} does not pass yet" if failed else "its gates pass now, so a reviewer may release it"
+    reporter.line(f"The version stays in quarantine; {verdict}.")
 
 
 def _advance_or_quarantine(version: DatasetVersion, verb: Verb, reporter: jobs.Reporter) -> State:

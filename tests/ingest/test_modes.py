@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 from django.utils import timezone
 
 from audit import ledger
 from datasets.errors import Refused
-from datasets.models import DatasetSpec, DatasetVersion, RunReceipt, VersionArtifact
+from datasets.models import DatasetSpec, DatasetVersion, RunReceipt, TermsObservation, VersionArtifact
 from datasets.registry import record_spec
 from datasets.runs import current_receipts
 from datasets.steps import catalog
 from datasets.stores import read_document
+from datasets.terms import accept
 from datasets.zones.store import StoreUnavailable
 from promotions import dossier, jobs, pipeline
-from promotions.models import Job, JobState, Mode, Proposal, Standing
+from promotions.models import Job, JobState, Mode, Proposal, QuarantineCase, Standing
 from promotions.readers.modes import UNKNOWN, consequences, retryable_job
 from tests.ingest.test_fetch import DATA, OTHER, ok, work
-from tests.promotions import overwrite, part, refused, spoil_byte, stored_path
-from tests.world import SPEC, World
+from tests.promotions import changed, overwrite, part, refused, rows, spoil_byte, stored_path
+from tests.world import SPEC, TERMS, World, wells
 
 
 def new_spec(world: World, **changes) -> DatasetSpec:
@@ -217,3 +219,42 @@ def test_a_rebuild_is_recorded_whole_or_not_at_all(world, version, monkeypatch):
     done = rebuild(world, version)
     assert done.failure_code == "crashed"
     assert not RunReceipt.objects.filter(version=version, operation="rebuild").exists()
+
+
+def test_nothing_is_asked_for_when_the_ledger_refuses(world, version, source_of, monkeypatch):
+    spec, source = new_spec(world), source_of(cadence="daily")
+    by, at = world.person("operator"), timezone.now()
+    calls = {
+        "fetch": lambda: jobs.request_fetch(source=source, by=by, at=at),
+        "due": lambda: jobs.request_due(source_pk=source.pk, at=source.next_due_at),
+        "reprocess": lambda: jobs.request_reprocess(version=fresh(version), by=by, at=at, spec=spec),
+        "rebuild": lambda: jobs.request_rebuild(version=fresh(version), by=by, at=at),
+    }
+    before = rows()
+
+    def full(**_):
+        raise ledger.LedgerError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "append", full)
+        for call in calls.values():
+            with pytest.raises(ledger.LedgerError):
+                call()
+            assert changed(before) == set()
+    for name, call in calls.items():
+        if name != "due":
+            call()
+        assert ledger.entries()[0].event == "run.requested", name
+
+
+def test_checks_made_again_in_quarantine_are_told_on_the_case(world):
+    held = world.run(world.acquire(wells(start=300), terms=replace(TERMS, text="Other terms.")))
+    case = QuarantineCase.objects.get(version=held.version)
+    assert {f["code"] for f in case.findings} == {"terms_reopened"}
+    seen = TermsObservation.objects.order_by("-pk").first()
+    accept(observation_pk=seen.pk, reason="Read; fine.", by=world.person("steward"), at=timezone.now())
+    again = jobs.request_promotion(version=held.version, by=world.person("operator"), at=timezone.now())
+    done = work(again)
+    case.refresh_from_db()
+    assert case.findings == []
+    assert "a reviewer may release it" in " ".join(done.lines.values_list("text", flat=True))

@@ -205,7 +205,7 @@ def retried_job(world, version):
 WRITERS = [
     (register, [Event.DATASET_REGISTERED, Event.SPEC_RECORDED]),
     (record_spec, [Event.SPEC_RECORDED]),
-    (acquire, [Event.ACQUISITION_RECORDED]),
+    (acquire, [Event.TERMS_OBSERVED, Event.ACQUISITION_RECORDED]),
     (run, [Event.RECEIPT_RECORDED]),
     (propose, [Event.VERSION_PROPOSED]),
     (propose_again, [Event.VERSION_PROPOSAL_CHANGED]),
