@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from promotions import urls_versions
+from promotions import urls_sources, urls_versions
 from promotions.views import actions, board, evidence, quarantine, queue, runbooks
 
 app_name = "promotions"
@@ -25,5 +25,6 @@ urlpatterns = [
     path("quarantine/<int:case_pk>/<slug:way>/", quarantine.resolve, name="case_resolve"),
     path("runbooks/", runbooks.runbook_list, name="runbooks"),
     path("runbooks/<str:runbook_id>/", runbooks.runbook_page, name="runbook"),
+    *urls_sources.urlpatterns,
     *urls_versions.urlpatterns,
 ]

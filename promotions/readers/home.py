@@ -18,6 +18,7 @@ from datasets.people import PUBLIC, Person
 from datasets.policy.requests import Action
 from promotions.models import Job, JobState, QuarantineCase, Release, Standing
 from promotions.readers.queue import IN_FLIGHT, Row, rows_for, standings_for
+from promotions.readers.run_list import visible_jobs
 from promotions.states import State
 
 #: A ledger whose newest entries are unsigned for longer than this is late: a checkpoint is due every minute.
@@ -95,11 +96,10 @@ def case_ageing(person: Person, today: date) -> Mapping[str, Any]:
 
 
 def failed_runs(person: Person, now: datetime) -> list[Job]:
-    """The latest runs that failed and were not tried again, on versions *person* may know of or that they asked for."""
-    visible = enforcement.visible_versions(person, Action.DISCOVER).values("pk")
+    """The latest runs that failed and were not tried again, of those that *person* may see."""
     return list(
-        Job.objects.filter(Q(version__in=visible) | Q(requested_by=person.principal), state=JobState.FAILED)
-        .filter(finished_at__gte=now - RECENT, retries__isnull=True)
+        visible_jobs(person)
+        .filter(state=JobState.FAILED, finished_at__gte=now - RECENT, retries__isnull=True)
         .select_related("dataset", "version")
         .order_by("-pk")[:SHOWN]
     )

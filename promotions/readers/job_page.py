@@ -12,53 +12,37 @@ from typing import Any
 from datasets.people import Person, names_of
 from datasets.policy.requests import Action
 from datasets.policy.roles import Role
-from promotions.models import Job, JobLine, JobState
+from promotions.models import Job, JobKind, JobLine, JobState
 from promotions.pipeline import STEPS
+from promotions.readers import failure, run_list
+from promotions.readers.run_list import WATCHERS
 from promotions.readers.version_page import may
 
-WATCHERS = frozenset({Role.OPERATOR, Role.REVIEWER, Role.STEWARD, Role.COUNCIL, Role.AUDITOR})
 LOG_LINES = 200
 LIVE = frozenset({JobState.QUEUED, JobState.RUNNING})
-#: What to do next, by the failure's code; the fix itself stands before them.
-NEXT_STEPS: dict[str, tuple[str, ...]] = {
-    "cancelled": (
-        "What was recorded before the cancelling stays as it is.",
-        "Try again: the run is taken up where it was left.",
-        "If the file was the wrong one, upload the right one instead.",
-    ),
-    "worker_died": (
-        "Ask an operator to look at the worker's log.",
-        "Try again once the worker is sound.",
-        "If it dies again on this file, split the file by slice.",
-    ),
-    "store_failed": (
-        "Ask an operator to look at the store: space, rights, damaged objects.",
-        "Try again: no bytes were lost, the upload is kept.",
-        "If an object is damaged, upload the same file again; the store mends nothing by itself.",
-    ),
-    "crashed": (
-        "Tell an operator the number of this run.",
-        "Try again: a step that was recorded is not made twice.",
-        "If it stops again at the same place, keep the file and report it.",
-    ),
-    "gates_failed": (
-        "Open the version and look at its gates: each finding says how to mend it.",
-        "If it stands in quarantine, a reviewer works its case.",
-        "Try again when it is mended.",
-    ),
+STOPPED = frozenset({JobState.FAILED, JobState.CANCELLED})
+_HERE: dict[str, tuple[str, str]] = {
+    JobState.RUNNING: ("waived", "under way"),
+    JobState.FAILED: ("block", "failed here"),
+    JobState.CANCELLED: ("error", "cancelled here"),
 }
-DEFAULT_STEPS = (
-    "Mend the file or the spec as said above.",
-    "Upload the mended file: it becomes an acquisition of its own, and this one stays on record.",
-    "If the file was right, record a spec that says what the file holds, then upload under it.",
-)
-
+#: The steps of which a kind of run has nothing, and those that take the bytes in.
+_NOT_OF: dict[str, frozenset[str]] = {
+    JobKind.FETCH: frozenset({"rebuild"}),
+    JobKind.INTAKE: frozenset({"fetch", "rebuild"}),
+    JobKind.PROMOTION: frozenset({"fetch", "rebuild"}),
+}
+_TAKES_IN = frozenset({"fetch", "ingest"})
 
 _JOBS = Job.objects.select_related(
     "dataset",
     "source",
+    "spec",
     "acquisition__source",
+    "acquisition__spec",
     "version__dataset",
+    "version__spec",
+    "version__acquisition__source",
     "version__standing",
     "version__policy_label",
 )
@@ -83,32 +67,54 @@ def panel(job: Job, person: Person, now: datetime) -> dict[str, Any]:
     newest = list(JobLine.objects.filter(job=job).order_by("-pk")[:LOG_LINES])
     lines = newest[::-1]
     begun = next((line.at for line in lines if line.step == job.step), job.started_at)
-    names = names_of({job.requested_by})
     holds = job.requested_by == person.principal or Role.OPERATOR in person.roles_on(job.dataset_id)
+    asked = steps_of(job)
     return {
         "job": job,
         "live": job.state in LIVE,
         "state": job.get_state_display(),
+        "purpose": run_list.purpose(job),
         "steps": _steps(job, lines),
-        "number": next((n for n, (name, _) in enumerate(STEPS, start=1) if name == job.step), None),
-        "count": len(STEPS) if job.propose else 1,
+        "number": next((n for n, (name, _) in enumerate(asked, start=1) if name == job.step), None),
+        "count": len(asked),
         "doing": _doing(job),
         "elapsed": _elapsed(job, now),
         "estimate": _estimate(job, begun, now),
         "lines": lines,
-        "requested_by": names[job.requested_by],
-        "next_steps": NEXT_STEPS.get(job.failure_code, DEFAULT_STEPS)
-        if job.state in {JobState.FAILED, JobState.CANCELLED}
-        else (),
-        "mend_by_upload": job.state == JobState.FAILED and job.failure_code not in NEXT_STEPS,
+        "requested_by": names_of({job.requested_by})[job.requested_by],
         "may_cancel": holds and job.state in LIVE,
-        "may_retry": holds and job.state in {JobState.FAILED, JobState.CANCELLED},
+        "may_retry": holds and job.state in STOPPED,
+        **(_stopped(job, person, may_retry=holds) if job.state in STOPPED else {}),
+    }
+
+
+def steps_of(job: Job) -> tuple[tuple[str, str], ...]:
+    """Name and sentence of the steps that *job* was asked to go through."""
+    if job.kind == JobKind.REBUILD:
+        return tuple(step for step in STEPS if step[0] == "rebuild")
+    own = (step for step in STEPS if step[0] not in _NOT_OF[job.kind])
+    return tuple(step for step in own if job.propose or step[0] in _TAKES_IN)
+
+
+def _stopped(job: Job, person: Person, *, may_retry: bool) -> dict[str, Any]:
+    """Where the run stopped, what changed since a good one, and what to do."""
+    good = failure.last_good(job, person)
+    found = failure.differences(job, good) if good else []
+    again = job.retries.order_by("pk").first()
+    return {
+        "stage": dict(STEPS).get(job.step, ""),
+        "good": good,
+        "differences": found,
+        "difference": failure.sentence(found) if good else "",
+        "next_steps": failure.next_steps(job, person, may_retry=may_retry),
+        "again": again,
+        "again_by": names_of({again.requested_by})[again.requested_by] if again else "",
     }
 
 
 def _steps(job: Job, lines: list[JobLine]) -> list[dict[str, str]]:
     """Each step as done, here, stopped, or ahead. A step that was passed left a line in the log."""
-    asked = STEPS if job.propose else STEPS[:1]
+    asked = steps_of(job)
     said = {line.step for line in lines}
     names = [name for name, _ in asked]
     at = names.index(job.step) if job.step in names else max((names.index(n) for n in said & set(names)), default=-1)
@@ -117,13 +123,9 @@ def _steps(job: Job, lines: list[JobLine]) -> list[dict[str, str]]:
         if job.state == JobState.DONE or place < at:
             state, word = ("pass", "done") if name in said else ("not_run", "not needed")
         elif place == at:
-            state, word = {
-                JobState.RUNNING: ("waived", "under way"),
-                JobState.FAILED: ("block", "failed here"),
-                JobState.CANCELLED: ("error", "cancelled here"),
-            }.get(JobState(job.state), ("not_run", "waiting"))
+            state, word = _HERE.get(job.state, ("not_run", "waiting"))
         else:
-            state, word = "not_run", "not reached" if job.state in {JobState.FAILED, JobState.CANCELLED} else "waiting"
+            state, word = "not_run", "not reached" if job.state in STOPPED else "waiting"
         found.append({"name": name, "sentence": sentence, "state": state, "word": word})
     return found
 

@@ -205,7 +205,7 @@ def test_a_failure_says_cause_mend_and_three_next_steps(world, as_):
     assert job.failure in page.replace("&#x27;", "'").replace("&quot;", '"')
     assert "How to mend it:" in page
     assert page.split("<h3>Next</h3>")[1].split("</ol>")[0].count("<li>") == 3
-    assert "Try again" in page
+    assert "Run again" in page
 
 
 def test_a_job_of_a_version_one_may_not_know_of_is_absent(world, as_):
