@@ -1,0 +1,60 @@
+"""An admin at a browser: issues a token, copies its secret once, revokes it; on a desk and a phone, light and dark."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+from django.apps import apps
+
+from datasets.models import PolicyLabel, ServiceToken
+from tests.submissions.conftest import build
+from tests.world import PASSWORD
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+SIZES = {1440: 900, 390: 844}
+
+
+@pytest.fixture
+def sender(transactional_db):
+    if not PolicyLabel.objects.exists():  # an earlier test's flush took them
+        importlib.import_module("datasets.migrations.0003_built_in_labels").seed(apps, None)
+    return build()
+
+
+def pictures(page, screenshot, name: str) -> None:
+    """The page in both sizes and schemes; nothing runs over its side."""
+    for width, height in SIZES.items():
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            screenshot(page, f"tokens-{name}-{scheme}-{width}")
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def test_a_token_from_its_issue_to_its_end(sender, live_server, page, screenshot):
+    page.goto(f"{live_server.url}/login/")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_role("link", name="Tokens", exact=True).first.click()
+    pictures(page, screenshot, "list")
+    page.get_by_role("link", name="Issue a token").click()
+    page.get_by_label("Service account").select_option("svc-airflow")
+    page.get_by_role("button", name="Issue the token").click()
+    assert page.get_by_role("alert").is_visible()
+    pictures(page, screenshot, "issue")
+    page.get_by_label("Name").fill("dagster-nightly")
+    page.get_by_role("button", name="Issue the token").click()
+    secret = page.locator(".whole-digest").inner_text()
+    assert page.get_by_role("button", name="Copy the secret").get_attribute("data-copy") == secret
+    pictures(page, screenshot, "issued")
+    page.get_by_role("link", name="I have copied it").click()
+    assert secret not in page.content()
+    page.get_by_role("link", name="dagster-nightly").click()
+    page.get_by_label("Reason").fill("The pipeline is gone.")
+    page.get_by_role("button", name="Revoke the token").click()
+    assert page.get_by_text("The token is revoked.").is_visible()
+    pictures(page, screenshot, "token")
+    assert ServiceToken.objects.get(name="dagster-nightly").revoked_by == "admin"
