@@ -25,6 +25,7 @@ class Line:
     token: ServiceToken
     state: str
     issuer: str
+    revoker: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,8 @@ def all_tokens() -> QuerySet[ServiceToken]:
 def lines(found: Iterable[ServiceToken], now: datetime) -> list[Line]:
     """The rows of a page of tokens, in one query besides."""
     rows = list(found)
-    names = names_of({token.issued_by for token in rows})
-    return [Line(token, state_of(token, now), names[token.issued_by]) for token in rows]
+    names = names_of({name for token in rows for name in (token.issued_by, token.revoked_by)} - {""})
+    return [Line(t, state_of(t, now), names[t.issued_by], names.get(t.revoked_by, "")) for t in rows]
 
 
 def state_of(token: ServiceToken, now: datetime) -> str:

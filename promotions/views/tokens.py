@@ -34,12 +34,12 @@ _PAGE = 50
 class IssueForm(forms.Form):
     """What a token is issued with; ``datasets.tokens`` judges it."""
 
+    use_required_attribute = False  # the writer says what is missing, in its words
+
     account = forms.ChoiceField(
         label="Service account", help_text="Accounts that may send data somewhere and decide nothing."
     )
-    name = forms.CharField(
-        label="Name", max_length=200, required=False, help_text="Which pipeline uses it, such as airflow-prod."
-    )
+    name = forms.CharField(label="Name", max_length=200, help_text="Which pipeline uses it, such as airflow-prod.")
     expires_at = forms.DateField(
         label="Ends on",
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
@@ -49,7 +49,10 @@ class IssueForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.accounts = {user.username: user for user in senders()}
-        choices = [(name, f"{user.get_full_name() or name} ({name})") for name, user in self.accounts.items()]
+        choices = [
+            (name, f"{user.get_full_name()} ({name})" if user.get_full_name() else name)
+            for name, user in self.accounts.items()
+        ]
         self.fields["account"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
 
     def clean_expires_at(self) -> datetime:
@@ -57,10 +60,11 @@ class IssueForm(forms.Form):
 
 
 class RevokeForm(forms.Form):
+    use_required_attribute = False  # as above
+
     reason = forms.CharField(
         label="Reason",
         max_length=tokens.LONGEST_REASON,
-        required=False,
         help_text="One line, kept with the token. It opens nothing from then on.",
     )
 
@@ -71,7 +75,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
     """``promotions:tokens``: every token ever issued."""
     _admin(request)
     page = Paginator(all_tokens(), _PAGE).get_page(request.GET.get("page"))
-    context = {"page": page, "rows": lines(page.object_list, timezone.now()), "crumbs": crumbs(("Service tokens", ""))}
+    context = {"page": page, "rows": lines(page.object_list, timezone.now())}
     return render(request, "tokens/list.html", context)
 
 
@@ -110,6 +114,8 @@ def token_page(request: HttpRequest, token_pk: int) -> HttpResponse:
     if token is None:
         raise Http404
     now, form, status = timezone.now(), RevokeForm(request.POST or None), 200
+    if request.method == "POST":
+        status = REFUSED
     if request.method == "POST" and form.is_valid():
         try:
             with refusals.attempt(by=person, verb="revoke_token", subject=f"user/{token.user.username}", at=now):
