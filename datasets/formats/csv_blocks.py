@@ -18,7 +18,7 @@ import numpy as np
 
 from datasets.formats.errors import Limits, UnreadableSource
 
-CHUNK_BYTES = 4 * 1024 * 1024
+CHUNK_BYTES = 1 * 1024 * 1024
 _QUOTE, _FEED, _RETURN = b'"'[0], b"\n"[0], b"\r"[0]
 
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import shapely
 
 from datasets.formats.errors import RecordProblem
-from datasets.formats.places import Array, Placed, Placer, Problem
+from datasets.formats.places import CURVED, Array, Placed, Placer, Problem, read_each
 from datasets.formats.selection import Derivation
 
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
@@ -94,8 +94,9 @@ def _from_texts(cells: pa.Array, placer: Placer) -> Placed:
             problems[i] = ("too_deep", "Collections of geometries are nested too deeply.")
             texts[i] = None
     given = np.array(texts, dtype=object)
-    shapes = shapely.from_wkt(given, on_invalid="ignore")
+    shapes, curved = read_each(shapely.from_wkt, given)
+    problems.update(dict.fromkeys(curved, CURVED))
     for i in np.flatnonzero(shapely.is_missing(shapes)).tolist():
         if texts[i] is not None:
-            problems[i] = _BAD_TEXT
+            problems.setdefault(i, _BAD_TEXT)
     return placer.geometries(shapes, problems)

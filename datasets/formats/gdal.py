@@ -32,6 +32,8 @@ _OPTIONS: dict[str, str | bool] = {
     "OGR_SQLITE_DIALECT_ALLOW_CREATE_VIRTUAL_TABLE": "NO",
     "ALLOW_VIRTUAL_OGR_FROM_TRIGGER_AND_VIEW": "NO",
     "SHAPE_RESTORE_SHX": "NO",
+    # Its own stream writes offsets that run backwards where a geometry is null (GDAL 3.12.4): reading it crashes.
+    "OGR_FLATGEOBUF_STREAM_BASE_IMPL": "YES",
     "OGR_CURRENT_DATE": "1970-01-01T00:00:00Z",
 }
 

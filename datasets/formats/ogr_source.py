@@ -70,6 +70,10 @@ def open_container(part: Part, job: Job) -> TypedSource:
     if asks_for_identifier:
         names.append(identifier)
 
+    rows = int(info["features"])
+    # GDAL ends a FlatGeobuf file that is cut off without a word; the other two may count rows that were deleted.
+    expected = rows if part.format == "flatgeobuf" else 0
+
     @contextmanager
     def reading(columns: Sequence[str], own: bool) -> Iterator[Reading]:  # noqa: FBT001 - the protocol's
         opened = gdal.open_arrow(
@@ -89,13 +93,12 @@ def open_container(part: Part, job: Job) -> TypedSource:
         try:
             schema = reader.schema
             found = {name: schema.field(_in_arrow(name, schema, meta)).type for name in columns}
-            yield Reading(found, _batches(reader, columns, meta, title, own=own))
+            yield Reading(found, _batches(reader, columns, meta, title, own=own, expected=expected))
         finally:
             opened.__exit__(None, None, None)
 
     has_geometry = info["geometry_type"] is not None
     crs = _crs(info.get("crs")) if has_geometry else None
-    rows = int(info["features"])
     return TypedSource(tuple(names), has_geometry, crs, rows if rows >= 0 else None, reading, layer)
 
 
@@ -141,6 +144,8 @@ def _choose(layers: Sequence[tuple[str, bool]], job: Job, title: str) -> str:
         raise UnreadableSource("layer_missing", "layers", message, "Correct normalization.layer in the spec.")
     # A table without geometries beside the only layer with them (styles, say) leaves no doubt when geometry is wanted.
     candidates = spatial if spatial and job.wanted.geometry is not None else names
+    if not candidates and title != _TITLES["gpkg"]:
+        raise UnreadableSource("damaged_container", "file", f"The {title} can't be read: it has no layer.", _AGAIN)
     if not candidates:
         raise UnreadableSource("no_records", "layers", f"The {title} has no layers.", _AGAIN)
     if len(candidates) > 1:
@@ -164,17 +169,38 @@ def _in_arrow(name: str, schema: pa.Schema, meta: Mapping[str, Any]) -> str:
     return str(meta.get("fid_column") or "OGC_FID")
 
 
-def _batches(
-    reader: pa.RecordBatchReader, columns: Sequence[str], meta: Mapping[str, Any], title: str, *, own: bool
+def _check_buffers(batch: pa.RecordBatch) -> None:
+    """Offsets beyond a buffer would crash whoever follows them. Raises ``pyarrow.ArrowInvalid``."""
+    for array in batch.columns:
+        storage = array.storage if isinstance(array.type, pa.BaseExtensionType) else array
+        is_text = pa.types.is_string(storage.type)
+        (storage.view(pa.binary()) if is_text else storage).validate(full=True)
+
+
+def _batches(  # noqa: PLR0913 - one stream, and what is known of it
+    reader: pa.RecordBatchReader,
+    columns: Sequence[str],
+    meta: Mapping[str, Any],
+    title: str,
+    *,
+    own: bool,
+    expected: int,
 ) -> Iterator[tuple[Mapping[str, pa.Array], pa.Array | None]]:
     geometry = (meta.get("geometry_name") or "wkb_geometry") if own else None
+    read = 0
     while True:
         with _reads(title):
             batch = next(reader, None)
+            if batch is not None:
+                _check_buffers(batch)
         if batch is None:
-            return
+            break
+        read += batch.num_rows
         found = {name: batch.column(_in_arrow(name, batch.schema, meta)) for name in columns}
         wkb = batch.column(str(geometry)) if geometry is not None else None
         if wkb is not None and isinstance(wkb.type, pa.BaseExtensionType):
             wkb = wkb.storage
         yield found, None if wkb is None else wkb.cast(pa.binary())
+    if expected > 0 and read != expected:
+        message = f"The {title} says it has {expected} features; {read} could be read: it is cut off or damaged."
+        raise UnreadableSource("damaged_container", "file", message, _AGAIN)

@@ -7,6 +7,7 @@ left out, and counted. Helps clause E2 (failing records are counted and set apar
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +34,7 @@ _POINT = np.dtype([("order", "u1"), ("kind", "<u4"), ("x", "<f8"), ("y", "<f8")]
 
 UNREADABLE: Problem = ("invalid_geometry", "The geometry can't be read, or a ring is not closed.")
 _EMPTY: Problem = ("too_few_positions", "The geometry is empty.")
-_CURVED: Problem = ("unknown_geometry_type", "The geometry has curves or is of a type that GeoParquet has no name for.")
+CURVED: Problem = ("unknown_geometry_type", "The geometry has curves or is of a type that GeoParquet has no name for.")
 _NOT_FINITE: Problem = ("not_finite", "A coordinate is not a finite number.")
 _OUTSIDE: Problem = ("outside_lon_lat", "A coordinate is outside the range of longitude and latitude.")
 _TOO_DEEP: Problem = ("too_deep", "Collections of geometries are nested too deeply.")
@@ -162,7 +163,8 @@ class Placer:
         problems: dict[int, Problem] = {}
         shapes = np.array([None if _is_nested(raw) else raw for raw in given], dtype=object)
         _note(problems, [i for i, raw in enumerate(given) if raw is not None and shapes[i] is None], _TOO_DEEP)
-        read = shapely.from_wkb(shapes, on_invalid="ignore")
+        read, curved = read_each(shapely.from_wkb, shapes)
+        _note(problems, curved, CURVED)
         unread = [i for i, raw in enumerate(shapes) if raw is not None and read[i] is None]
         _note(problems, unread, UNREADABLE)
         return self.geometries(read, problems)
@@ -180,7 +182,7 @@ class Placer:
 
     def _judge(self, shapes: Array, problems: dict[int, Problem]) -> Array:
         kinds = shapely.get_type_id(shapes)
-        shapes = _drop(shapes, kinds >= _CURVES_FROM, problems, _CURVED)
+        shapes = _drop(shapes, kinds >= _CURVES_FROM, problems, CURVED)
         shapes = _drop(shapes, shapely.is_empty(shapes), problems, _EMPTY)
         many = ("too_many_vertices", f"A geometry has more than {self._limits.vertices} vertices.")
         shapes = _drop(shapes, shapely.get_num_coordinates(shapes) > self._limits.vertices, problems, many)
@@ -249,6 +251,21 @@ def _edges(x: Array, y: Array) -> tuple[float, float, float, float]:
     return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
 
+def read_each(read: Callable[..., Any], given: Array) -> tuple[Array, list[int]]:
+    """Geometries of texts or bytes, None where there is none, and the positions of those with curves."""
+    try:
+        return read(given, on_invalid="ignore"), []
+    except NotImplementedError:
+        # One curve ends the reading of a whole batch, so each is read alone.
+        shapes, curved = np.full(len(given), None, dtype=object), []
+        for i, one in enumerate(given):
+            try:
+                shapes[i] = read(one, on_invalid="ignore")
+            except NotImplementedError:
+                curved.append(i)
+        return shapes, curved
+
+
 def _note(problems: dict[int, Problem], positions: Any, problem: Problem) -> None:
     for position in positions:
         problems.setdefault(int(position), problem)
@@ -271,8 +288,8 @@ def _rebuilt(shapes: Array, which: Array) -> Array:
     """The same geometries without M values."""
     shapes = shapes.copy()
     high = shapely.has_z(shapes)
-    shapes[which & ~high] = shapely.transform(shapes[which & ~high], lambda xy: xy)
-    shapes[which & high] = shapely.transform(shapes[which & high], lambda xyz: xyz, include_z=True)
+    shapes[which & ~high] = shapely.force_2d(shapes[which & ~high])
+    shapes[which & high] = shapely.from_wkb(shapely.to_wkb(shapes[which & high], output_dimension=3))
     return shapes
 
 

@@ -139,7 +139,7 @@ def _outline(raster: Any, crs: pyproj.CRS) -> tuple[Bbox, dict[str, Any]]:
     way = pyproj.Transformer.from_crs(crs, crs_of(WGS84, ""), always_xy=True)
     bounds = way.transform_bounds(*raster.bounds)
     pixels = [(0, raster.height), (raster.width, raster.height), (raster.width, 0), (0, 0), (0, raster.height)]
-    corners = [way.transform(*(raster.transform * pixel)) for pixel in pixels]
+    corners = [way.transform(*raster.xy(row, column, offset="ul")) for column, row in pixels]
     if not np.isfinite([*bounds, *np.ravel(corners)]).all():
         message = "The raster lies outside the area where its coordinate system is defined."
         raise UnreadableSource("not_projectable", "file", message, "Ask the upstream for its right system.")
