@@ -107,7 +107,7 @@ class Table:
         self.schema: pa.Schema = self._file.schema_arrow
         self.rows: int = self._file.metadata.num_rows
         self.geo = self._read_geo()
-        self._spill = tempfile.mkdtemp(prefix="kfm-qa-")
+        self._spill = tempfile.mkdtemp(prefix=".kfm-qa-", dir=parquet.parent)
         self.connection = self._connect()
 
     def _read_geo(self) -> dict[str, Any]:

@@ -30,7 +30,8 @@ from datasets.stores import console_store, keep, read_document
 class Checked:
     """``path`` and ``data``: the rows that go on, before obligations; ``files``: what was set apart, if anything.
 
-    ``before``: the published version's report as it went out, and as it was made; ``None`` where there is none.
+    ``before``: the published version's report as it went out, where all readers of this version may read that one, and
+    as it was made; ``None`` where there is none.
     """
 
     report: QualityReport
@@ -46,24 +47,26 @@ class Checked:
     def released(self, version: DatasetVersion, columns: AbstractSet[str] | None) -> QualityReport:
         """The report that goes out: beside transformed data that have only *columns*, or (None) beside these very rows.
 
-        It is set against the earlier report as that went out, so no drift tells what was hidden then. Where people may
-        read QA reports who may not read the data, it tells no value either.
+        It is set against the earlier report as that went out. Where people may read QA reports who may not read the
+        data, it tells no value; where rows were set apart, no number that the spec's own SQL may have taken from them.
         """
+        report = _against(self.report, self.before[0])
         if columns is not None:
-            return _against(self.report.beside(columns), self.before[0])
-        told = self.report if _readers_of_reports_read_data(version.policy_label) else self.report.without_values()
-        return _against(told, self.before[0])
+            return report.beside(columns)
+        if not _readers_of_reports_read_data(version.policy_label):
+            return report.without_values()
+        return report.without_numbers() if report.rows_quarantined else report
 
 
 def check_rows(version: DatasetVersion, normalized: Normalized, spec: Mapping[str, Any], work: Workspace) -> Checked:
     """Measures every declared check on the normalized file and splits it; both parts are in the store afterwards."""
     published = published_version(version)
-    before = _reports(published)
+    out, whole = _reports(published)
     measured = measure_checks(
         normalized.path,
         spec=spec,
         rows_rejected=normalized.rows_rejected,
-        previous_rows=_previous_rows(published, before[0]),
+        previous_rows=_previous_rows(published, out),
         as_of=version.acquisition.acquired_at.date(),
         references=_references(version, spec, work),
     )
@@ -76,7 +79,8 @@ def check_rows(version: DatasetVersion, normalized: Normalized, spec: Mapping[st
         measured_digest=normalized.data.digest,
     )
     work.listener.line(f"{len(report.checks)} checks made: {report.status}; {report.rows_quarantined} rows set apart.")
-    return Checked(report, path, data, files, before)
+    open_ = published is not None and _readers_may_read(version.policy_label, published.policy_label)
+    return Checked(report, path, data, files, (out if open_ else None, whole))
 
 
 def _split(
@@ -112,11 +116,17 @@ def _readers_of_reports_read_data(row: PolicyLabel | None) -> bool:
     return row is not None and set(row.qa_readers) <= set(row.readers)
 
 
+def _readers_may_read(own: PolicyLabel | None, other: PolicyLabel | None) -> bool:
+    """Whether whoever may read a version under *own* may read one of the same dataset under *other*."""
+    return own is not None and other is not None and set(own.readers) <= set(other.readers)
+
+
 def published_version(version: DatasetVersion) -> DatasetVersion | None:
     """The dataset's published version, other than *version*."""
     return (
         DatasetVersion.objects.filter(dataset=version.dataset, standing__state="PUBLISHED")
         .exclude(pk=version.pk)
+        .select_related("policy_label")
         .first()
     )
 

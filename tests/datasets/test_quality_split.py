@@ -76,8 +76,18 @@ def test_e2_failing_records_are_set_apart_with_reasons_and_the_others_are_publis
     assert OUTLIER not in table(version, "data", tmp_path)["depth_m"].to_pylist()
 
 
+GREATEST = {
+    "name": "custom_sql",
+    "operator": "<=",
+    "threshold": 1_000_000,
+    "parameters": {"sql": "SELECT max(depth_m) FROM data", "returns": "number"},
+}
+
+
 def test_c2_nothing_that_goes_out_tells_of_a_record_that_was_set_apart():
-    _, version = run(a_spec(SHALLOW))
+    world, version = run(a_spec(SHALLOW, GREATEST))
+    assert world.standing(version).state == State.CATALOG
+    assert document(version, "qa_report_whole")["checks"][-1]["value"] == OUTLIER
     for part, file in files(version).items():
         if file.zone in {"processed", "catalog"} and part != "data":
             assert str(OUTLIER).encode() not in console_store().read(file.artifact_id, 10_000_000), part
@@ -110,12 +120,7 @@ def test_c2_obligations_are_applied_to_the_rows_that_go_on(tmp_path):
 
 
 def test_e2_a_number_of_the_specs_own_sql_is_judged_and_not_told_beside_transformed_data():
-    sql = {
-        "name": "custom_sql",
-        "operator": "<=",
-        "threshold": 12.0,
-        "parameters": {"sql": "SELECT max(depth_m) FROM data", "returns": "number"},
-    }
+    sql = {**GREATEST, "threshold": 12}
     world, version = run(a_spec(sql, obligations=[GRID], label="public_generalized"), wells(3))
     assert world.standing(version).state == State.CATALOG
     assert [check["value"] for check in document(version, "qa_report")["checks"]] == [1, 1, None]
@@ -154,6 +159,17 @@ def test_drift_and_growth_are_against_the_published_version_as_it_went_out():
     assert report["checks"][-1]["value"] == 0  # six rows measured then and now, however many were set apart
     assert report["drift"]["before"] == document(first, "qa_report")["artifact_digest"]
     assert report["drift"]["rows"] == {"before": 5, "after": 4}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("label", ["public", "restricted"])
+def test_c2_drift_tells_only_of_an_earlier_version_that_the_readers_may_read(label):
+    world, first = run(a_spec())
+    world.sign_all(first)
+    world.publish(first)
+    type(first).objects.filter(pk=first.pk).update(policy_label=label)
+    job = world.run(world.acquire(wells(4), slice_="2027"))
+    assert (document(job.version, "qa_report")["drift"] is None) == (label == "restricted")
 
 
 @pytest.mark.slow
