@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from promotions import urls_sources, urls_versions
-from promotions.views import actions, board, evidence, quarantine, queue, runbooks
+from promotions.views import actions, board, evidence, quarantine, queue, runbooks, tokens
 
 app_name = "promotions"
 
@@ -23,6 +23,9 @@ urlpatterns = [
     path("quarantine/<int:case_pk>/plan/", quarantine.plan, name="case_plan"),
     path("quarantine/<int:case_pk>/run/", quarantine.run, name="case_run"),
     path("quarantine/<int:case_pk>/<slug:way>/", quarantine.resolve, name="case_resolve"),
+    path("tokens/", tokens.token_list, name="tokens"),
+    path("tokens/new/", tokens.issue, name="token_issue"),
+    path("tokens/<int:token_pk>/", tokens.token_page, name="token"),
     path("runbooks/", runbooks.runbook_list, name="runbooks"),
     path("runbooks/<str:runbook_id>/", runbooks.runbook_page, name="runbook"),
     *urls_sources.urlpatterns,

@@ -34,12 +34,17 @@ _PAGE = 50
 class IssueForm(forms.Form):
     """What a token is issued with; ``datasets.tokens`` judges it."""
 
-    use_required_attribute = False  # the writer says what is missing, in its words
+    use_required_attribute = False  # the page says what is missing, in its own words
 
     account = forms.ChoiceField(
         label="Service account", help_text="Accounts that may send data somewhere and decide nothing."
     )
-    name = forms.CharField(label="Name", max_length=200, help_text="Which pipeline uses it, such as airflow-prod.")
+    name = forms.CharField(
+        label="Name",
+        max_length=200,
+        help_text="Which pipeline uses it, such as airflow-prod.",
+        error_messages={"required": "Name the token after the pipeline that uses it."},
+    )
     expires_at = forms.DateField(
         label="Ends on",
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
@@ -65,6 +70,7 @@ class RevokeForm(forms.Form):
     reason = forms.CharField(
         label="Reason",
         max_length=tokens.LONGEST_REASON,
+        error_messages={"required": "Say why: the reason is kept with the token."},
         help_text="One line, kept with the token. It opens nothing from then on.",
     )
 
