@@ -85,7 +85,7 @@ def hand_over(*, case_pk: int, to: str, note: str, by: Person, at: datetime) -> 
 def comment(*, case_pk: int, text: str, by: Person, at: datetime) -> CaseComment:
     """Adds a comment, to an ended case too, and tells its owner and holder. What was said is never changed."""
     with casework.acting(case_pk, "comment_case", by, at) as case:
-        role = permissions.check_work_case(by, case.version)
+        role = check_comment(case, by)
         words = casework.said(text, "Write something first.")
         kept = CaseComment.objects.create(case=case, author=by.principal, role=role.value, text=words, at=at)
         if claim_until := casework.renewed(case, by, at):
@@ -95,6 +95,15 @@ def comment(*, case_pk: int, text: str, by: Person, at: datetime) -> CaseComment
         told = {case.owner, permissions.holder_of(case, at)}
         casework.tell(told, case, by, at, kind="case.commented", text=f"{by.name} commented on case {case.pk}.")
         return kept
+
+
+def set_due(*, case_pk: int, due: date, by: Person, at: datetime) -> QuarantineCase:
+    """Moves the day by which the case should be ended; owner and plan stay as they are."""
+    with casework.acting(case_pk, "update_case", by, at) as case:
+        role = check_due(case, due, by, at)
+        casework.change(case, at, due=due, **casework.renewed(case, by, at))
+        casework.enter(Event.CASE_UPDATED, case, by, role, at, due=due.isoformat())
+        return case
 
 
 def update_case(  # noqa: PLR0913 - the facts of a plan
@@ -194,6 +203,19 @@ def check_assign(case: QuarantineCase, owner: str, by: Person, at: datetime) -> 
     if owner == case.owner:
         raise Refused("nothing_changed", f"{owner or 'Nobody'} sees to the case already.")
     return role
+
+
+def check_due(case: QuarantineCase, due: date, by: Person, at: datetime) -> Role:
+    """Whether *by* may move the case's day to *due* now."""
+    role = check_plan(case, case.owner, due, by, at)
+    if due == case.due:
+        raise Refused("nothing_changed", f"The case is due on {due:%d %B %Y} already.")
+    return role
+
+
+def check_comment(case: QuarantineCase, by: Person) -> Role:
+    """Whoever works the cases of the dataset comments on them, ended ones too."""
+    return permissions.check_work_case(by, case.version)
 
 
 def check_worker(version: DatasetVersion, principal: str) -> None:

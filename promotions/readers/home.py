@@ -11,12 +11,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Max, Min, Q, QuerySet
+from django.utils import timezone
 
 from audit import ledger
 from datasets import enforcement
 from datasets.people import PUBLIC, Person
 from datasets.policy.requests import Action
 from promotions.models import Job, JobState, QuarantineCase, Release, Standing
+from promotions.readers import inbox
 from promotions.readers.queue import IN_FLIGHT, Row, rows_for, standings_for
 from promotions.readers.run_list import visible_jobs
 from promotions.states import State
@@ -84,15 +86,15 @@ def open_cases(person: Person) -> QuerySet[QuarantineCase]:
     )
 
 
-def case_ageing(person: Person, today: date) -> Mapping[str, Any]:
-    """``count``, ``overdue`` and the first few open cases."""
-    cases = list(open_cases(person)[:MOST])
-    return {
-        "count": len(cases),
-        "overdue": sum(case.due < today for case in cases),
-        "first": cases[:SHOWN],
-        "today": today,
-    }
+def case_ageing(person: Person, today: date, now: datetime | None = None) -> Mapping[str, Any]:
+    """``count``, ``overdue``, ``mine`` (owned, or held *now*) and the first few open cases."""
+    cases = open_cases(person)
+    counted = cases.order_by().aggregate(
+        count=Count("pk"),
+        overdue=Count("pk", filter=Q(due__lt=today)),
+        mine=Count("pk", filter=inbox.mine(person, now or timezone.now())),
+    )
+    return {**counted, "first": list(cases[:SHOWN]), "today": today}
 
 
 def failed_runs(person: Person, now: datetime) -> list[Job]:

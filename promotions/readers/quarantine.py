@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from typing import Any
 
 from datasets.models import DatasetVersion
 from datasets.people import Person
 from datasets.policy.roles import Role
 from promotions import permissions, roles
-from promotions.models import QuarantineCase
+from promotions.models import QuarantineCase, Resolution
 from promotions.readers.deciding import Offer
 from promotions.readers.people import holders, who_can
 from promotions.states import ReasonCode, Verb
@@ -81,6 +81,44 @@ def ways_out(person: Person, case: QuarantineCase) -> list[Offer]:
     """Release, deny, run again: each with why not and who can."""
     version, held = case.version, holders(case.version.dataset_id)
     return [_release(person, case, version, held), _deny(person, version, held), _run(person, version, held)]
+
+
+def all_ways(person: Person, case: QuarantineCase, now: datetime) -> list[Offer]:
+    """Every way out of an open case, or of an ended one the way back; another's live claim is respected."""
+    held = holders(case.version.dataset_id)
+    if case.resolution:
+        return [_reopen(person, case, held)]
+    version = case.version
+    deciding = [
+        _release(person, case, version, held),
+        _derive(person, version, held, "derive", "Open a safer derivative"),
+        _derive(person, version, held, "metadata-only", "Open a metadata-only version"),
+        _deny(person, version, held),
+    ]
+    free, why = permissions.can(permissions.check_not_held, person, case, now)
+    offers = deciding if free else [replace(o, allowed=False, why_not=o.why_not or why) for o in deciding]
+    return [*offers, _run(person, version, held)]
+
+
+def _derive(
+    person: Person, version: DatasetVersion, held: Mapping[Role, Mapping[str, str]], name: str, label: str
+) -> Offer:
+    may, why = permissions.can(permissions.check_derive, person, version)
+    return Offer(name, label, "plain", may, why, "" if may else who_can(held, roles.DERIVES))
+
+
+def _reopen(person: Person, case: QuarantineCase, held: Mapping[Role, Mapping[str, str]]) -> Offer:
+    version = case.version
+    released = case.resolution == Resolution.RELEASED
+    allowed = roles.MAY[Verb.QUARANTINE] if released else roles.DERIVES
+    if case.resolution == Resolution.DENIED:
+        why = "A denied version is denied for good. Ingest its source under a mended spec: that makes a new version."
+        return Offer("reopen", "Reopen", "plain", allowed=False, why_not=why, direct=True)
+    if released:
+        may, why = permissions.can(permissions.check_verb, person, Verb.QUARANTINE, version)
+    else:
+        may, why = permissions.can(permissions.check_derive, person, version)
+    return Offer("reopen", "Reopen", "plain", may, why, "" if may else who_can(held, allowed), direct=True)
 
 
 def may_plan(person: Person, case: QuarantineCase) -> tuple[bool, str]:
