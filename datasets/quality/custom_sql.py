@@ -20,7 +20,7 @@ from datasets.quality.measures import CustomSql, Measure, NotMeasurable, Table, 
 from datasets.quality.rowset import RowSet
 
 MOST_SQL_CHARACTERS = 4_000
-SECONDS = 20.0
+SECONDS = 15.0
 _ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -28,6 +28,9 @@ from datasets.quality.rowset import RowSet
 
 Outcome = Measure | NotMeasurable
 _Sql = RowTest | Repeats
+#: Each may take ``custom_sql.SECONDS``, and a worker waits for all of them.
+MOST_CUSTOM_SQL = 10
+_TOO_MANY = NotMeasurable(f"A spec has at most {MOST_CUSTOM_SQL} checks with its own SQL.")
 
 
 def measure_all(table: Table, probes: Sequence[Probe | NotMeasurable]) -> list[Outcome]:
@@ -35,13 +38,15 @@ def measure_all(table: Table, probes: Sequence[Probe | NotMeasurable]) -> list[O
     outcomes: dict[int, Outcome] = {}
     by_sql: dict[int, _Sql] = {}
     by_shape: dict[int, ShapeTest] = {}
+    own = 0
     for place, probe in enumerate(probes):
         if isinstance(probe, RowTest | Repeats):
             by_sql[place] = probe
         elif isinstance(probe, ShapeTest):
             by_shape[place] = probe
         elif isinstance(probe, CustomSql):
-            outcomes[place] = _asked(table, probe)
+            own += 1
+            outcomes[place] = _asked(table, probe) if own <= MOST_CUSTOM_SQL else _TOO_MANY
         else:
             outcomes[place] = probe
     with ThreadPoolExecutor(1) as beside:  # both engines let go of Python's lock, so they run side by side

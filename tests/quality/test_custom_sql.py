@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from datasets.quality import custom_sql, sandbox
+from datasets.quality import custom_sql, one_pass, sandbox
 from datasets.quality.checks import measure_checks
 from datasets.quality.measures import CustomSql, NotMeasurable, Table
 from tests.quality.files import write_geoparquet
@@ -218,6 +218,15 @@ def test_e2_a_number_needs_its_operator(parquet):
         parquet, spec={"validation": {"checks": [declared]}}, rows_rejected=0, previous_rows=0
     ).results
     assert result.verdict == "error"
+
+
+def test_e2_a_spec_has_only_so_much_sql_of_its_own(parquet, monkeypatch):
+    monkeypatch.setattr(one_pass, "MOST_CUSTOM_SQL", 1)
+    declared = {"name": "custom_sql", "threshold": 1, "sql": "SELECT n FROM data WHERE false", "returns": "rows"}
+    found = measure_checks(
+        parquet, spec={"validation": {"checks": [declared, declared]}}, rows_rejected=0, previous_rows=0
+    )
+    assert [result.verdict for result in found.results] == ["pass", "error"]
 
 
 def test_e2_a_column_called_n_keeps_its_name(tmp_path):
