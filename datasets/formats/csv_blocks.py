@@ -64,16 +64,22 @@ def decoded(
 
 def lines_of(pieces: Iterator[str], limits: Limits) -> Iterator[str]:
     """Lines, each with its line feed. Raises ``UnreadableSource`` (``value_too_large``) for one that never ends."""
-    pending = ""
+    begun: list[str] = []
+    length = 0
     for piece in pieces:
-        pending += piece
-        *whole, pending = pending.split("\n")
-        yield from (line + "\n" for line in whole)
-        if len(pending) > limits.value_characters:
+        first, *rest = piece.split("\n")
+        begun.append(first)
+        length += len(first)
+        if rest:
+            yield "".join(begun) + "\n"
+            *whole, last = rest
+            yield from (line + "\n" for line in whole)
+            begun, length = [last], len(last)
+        if length > limits.value_characters:
             message = f"One line is longer than {limits.value_characters} characters."
             raise UnreadableSource("value_too_large", "rows", message, "Split it.")
-    if pending:
-        yield pending
+    if length:
+        yield "".join(begun)
 
 
 def blocks_of(pieces: Iterator[str], delimiter: str, limits: Limits) -> Iterator[Block | Remainder]:
@@ -86,10 +92,10 @@ def blocks_of(pieces: Iterator[str], delimiter: str, limits: Limits) -> Iterator
         if not _is_regular(text, delimiter) or len(pending) - cut > limits.value_characters:
             yield Remainder(lines_of(_joined(pending, pieces), limits), line)
             return
-        if text:
-            yield Block(text, _QUOTE in text, line)
+        pending, first_line = pending[cut:], line
         line += text.count(b"\n")
-        pending = pending[cut:]
+        if text:
+            yield Block(text, _QUOTE in text, first_line)
 
 
 def _joined(pending: bytes, pieces: Iterator[str]) -> Iterator[str]:

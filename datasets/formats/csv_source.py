@@ -137,7 +137,7 @@ def _by_arrow(block: Block, dialect: Dialect, width: int) -> pa.Table | None:
     try:
         return pacsv.read_csv(
             pa.BufferReader(block.text),
-            read_options=pacsv.ReadOptions(column_names=names, block_size=_PARSE_BYTES),
+            read_options=pacsv.ReadOptions(column_names=names, block_size=max(_PARSE_BYTES, len(block.text) + 1)),
             parse_options=pacsv.ParseOptions(
                 delimiter=dialect.delimiter, newlines_in_values=block.has_quotes, ignore_empty_lines=True
             ),

@@ -15,13 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
-from datasets.formats.errors import RecordProblem
+from datasets.formats.errors import Limits, RecordProblem
 from datasets.formats.places import CURVED, Array, Placed, Placer, Problem, read_each
 from datasets.formats.selection import Derivation
 
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 _PLAIN_NUMBER = r"^-?[0-9]+(?:\.[0-9]+)?$"
 _MAX_COLLECTIONS = 64
+_PREFIX = 64
 _BAD_TEXT: Problem = ("invalid_wkt", "The well-known text can't be read, or a ring is not closed.")
 _NOT_A_NUMBER = "Latitude or longitude is not a decimal number."
 
@@ -84,15 +85,25 @@ def _number(cell: Any) -> float:
     return float(text)
 
 
+def _too_much(text: str, limits: Limits) -> Problem | None:
+    """Why a text is not even parsed. It has one comma fewer than positions, whatever its type."""
+    if text.count(",") >= limits.vertices:
+        return ("too_many_vertices", f"A geometry has more than {limits.vertices} vertices.")
+    is_collection = "COLLECTION" in text[:_PREFIX].upper()
+    if is_collection and text.upper().count("GEOMETRYCOLLECTION") > _MAX_COLLECTIONS:
+        return ("too_deep", "Collections of geometries are nested too deeply.")
+    return None
+
+
 def _from_texts(cells: pa.Array, placer: Placer) -> Placed:
     texts = cells.to_pylist()
     problems: dict[int, Problem] = {}
     for i, text in enumerate(texts):
         stripped = text.strip()
         texts[i] = stripped or None
-        if stripped.upper().count("GEOMETRYCOLLECTION") > _MAX_COLLECTIONS:
-            problems[i] = ("too_deep", "Collections of geometries are nested too deeply.")
-            texts[i] = None
+        problem = _too_much(stripped, placer.limits)
+        if problem is not None:
+            problems[i], texts[i] = problem, None
     given = np.array(texts, dtype=object)
     shapes, curved = read_each(shapely.from_wkt, given)
     problems.update(dict.fromkeys(curved, CURVED))

@@ -27,6 +27,7 @@ _PARTS = ("Point", "LineString", "LinearRing", "Polygon")
 _NAMES = (*_PARTS, "MultiPoint", "MultiLineString", "MultiPolygon", "GeometryCollection")
 _CURVES_FROM = len(_NAMES)
 _NESTED = 1_000
+_LONG = 1_000_000
 _COLLECTION_MARKS = tuple(bytes.fromhex(code) for code in ("07000000", "ef030000", "07000080"))
 _COLLECTION_MARKS = (*_COLLECTION_MARKS, *(mark[::-1] for mark in _COLLECTION_MARKS))
 _COLLECTION_CODE = 7
@@ -105,7 +106,7 @@ class Placer:
 
     def __init__(self, source: pyproj.CRS, target: pyproj.CRS, limits: Limits, *, repair: bool = False) -> None:
         self.source, self.target = source, target
-        self._limits, self._repair = limits, repair
+        self.limits, self._repair = limits, repair
         same = source.equals(target, ignore_axis_order=True)
         self._transformer = None if same else pyproj.Transformer.from_crs(source, target, always_xy=True)
         self.tally = Tally()
@@ -184,8 +185,8 @@ class Placer:
         kinds = shapely.get_type_id(shapes)
         shapes = _drop(shapes, kinds >= _CURVES_FROM, problems, CURVED)
         shapes = _drop(shapes, shapely.is_empty(shapes), problems, _EMPTY)
-        many = ("too_many_vertices", f"A geometry has more than {self._limits.vertices} vertices.")
-        shapes = _drop(shapes, shapely.get_num_coordinates(shapes) > self._limits.vertices, problems, many)
+        many = ("too_many_vertices", f"A geometry has more than {self.limits.vertices} vertices.")
+        shapes = _drop(shapes, shapely.get_num_coordinates(shapes) > self.limits.vertices, problems, many)
         measured = shapely.has_m(shapes)
         if measured.any():
             self.tally.measures_dropped += int(measured.sum())
@@ -253,17 +254,30 @@ def _edges(x: Array, y: Array) -> tuple[float, float, float, float]:
 
 def read_each(read: Callable[..., Any], given: Array) -> tuple[Array, list[int]]:
     """Geometries of texts or bytes, None where there is none, and the positions of those with curves."""
+    curved: list[int] = []
     try:
-        return read(given, on_invalid="ignore"), []
+        shapes = read(given, on_invalid="ignore")
     except NotImplementedError:
         # One curve ends the reading of a whole batch, so each is read alone.
-        shapes, curved = np.full(len(given), None, dtype=object), []
+        shapes = np.full(len(given), None, dtype=object)
         for i, one in enumerate(given):
             try:
                 shapes[i] = read(one, on_invalid="ignore")
             except NotImplementedError:
                 curved.append(i)
-        return shapes, curved
+    for one in given[shapely.is_missing(shapes)]:
+        if one is not None and len(one) > _LONG:
+            _refuse_to_blame(read, one)
+    return shapes, curved
+
+
+def _refuse_to_blame(read: Callable[..., Any], one: Any) -> None:
+    """A long geometry that was not read may be sound: memory may have run out. Raises ``MemoryError`` then."""
+    try:
+        read(one)
+    except (shapely.errors.GEOSException, NotImplementedError) as error:
+        if "alloc" in str(error):
+            raise MemoryError from error
 
 
 def _note(problems: dict[int, Problem], positions: Any, problem: Problem) -> None:
