@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,3 +73,34 @@ def test_the_difference_holds_both_texts_whole(before, after):
     found = difference("\n".join(before), "\n".join(after))
     assert [line for sign, line in found if sign != "+"] == before
     assert [line for sign, line in found if sign != "-"] == after
+
+
+@given(lines, lines)
+def test_the_difference_is_no_longer_than_need_be(before, after):
+    found = difference("\n".join(before), "\n".join(after))
+    shared = [[0] * (len(after) + 1) for _ in range(len(before) + 1)]
+    for x, one in enumerate(before):
+        for y, other in enumerate(after):
+            shared[x + 1][y + 1] = shared[x][y] + 1 if one == other else max(shared[x][y + 1], shared[x + 1][y])
+    assert sum(sign == " " for sign, _ in found) == shared[-1][-1]
+
+
+@pytest.mark.parametrize(
+    "unit", ["<!", "<!--", "<a", "<a x=", "<a b='", "</a", "<?", "<", "<div>", "<script>", "&#1", "\u0130"]
+)
+def test_a_hostile_page_takes_time_in_proportion(unit):
+    began = time.process_time()
+    words_of(unit.encode() * (400_000 // len(unit)), HTML)
+    assert time.process_time() - began < 8  # html.parser takes minutes for some of these
+
+
+def test_texts_of_equal_or_of_other_lines_are_told_in_time():
+    began = time.process_time()
+    assert len(difference("a\n" * 100_000, "a\nb\n" * 50_000)) >= 100_000
+    assert len(difference("\n".join(map(str, range(90_000))), "\n".join(map(str, range(9, 90_009))))) == 90_009
+    assert time.process_time() - began < 20
+
+
+def test_b2_what_is_written_in_a_script_is_no_tag_and_a_mere_less_than_is_text():
+    page = b"<p>If 1 < 2 &lt;b&gt;</p><script>if (a<b) '</p>'</SCRIPT><p title='>'>then"
+    assert words_of(page, HTML) == "If 1 < 2 <b>\nthen"
