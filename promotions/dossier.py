@@ -168,6 +168,9 @@ OWNERS = {
     ("C", "decision"): "the recorded policy decision",
     ("E", "report_measured_digest"): "file: the QA report",
     ("E", "rejects_measured_digest"): "file: the rejected records",
+    ("E", "quarantine_measured_digest"): "file: the rows set apart",
+    ("E", "source_digest"): "file: the normalized rows the checks were made on",
+    ("E", "released_measured_digest"): "file: the QA report as it goes out",
     ("F", "receipts"): "a run receipt",
 }
 
