@@ -100,10 +100,20 @@ def fetch_source(order: Order, work: Workspace) -> Acquisition | None:
     except StoreError as problem:
         fix = "Ask an operator to look at the store, then fetch again."
         ended = _Ended(FetchOutcome.FAILED, code="store_failed", message=str(problem), fix=fix)
+    except Exception as crash:
+        message = f"The fetch stopped on an error no one foresaw ({type(crash).__name__})."
+        fix = "Tell an operator; the worker's log has the details."
+        _conclude(order, work, seen, _Ended(FetchOutcome.FAILED, code="crashed", message=message, fix=fix))
+        raise
+    _conclude(order, work, seen, ended)
+    raise SourceNotFetched(ended.code, ended.message, ended.fix)
+
+
+def _conclude(order: Order, work: Workspace, seen: Seen, ended: _Ended) -> None:
+    """Files an attempt that brought nothing, if this worker still holds the run."""
     with transaction.atomic():
         work.listener.hold()
         _file(order, work, seen, ended)
-    raise SourceNotFetched(ended.code, ended.message, ended.fix)
 
 
 def _fetch(order: Order, work: Workspace, seen: Seen) -> Acquisition | None:

@@ -240,7 +240,9 @@ def test_a_worker_that_lost_its_claim_records_no_acquisition(world, source_of, s
 
 
 @pytest.mark.parametrize("failing", ["source.fetched", "acquisition.recorded", "terms.observed"])
-def test_an_append_that_fails_leaves_no_attempt_and_no_acquisition(world, source_of, serve, monkeypatch, failing):
+def test_an_append_that_fails_leaves_no_acquisition_and_an_attempt_that_says_so(
+    world, source_of, serve, monkeypatch, failing
+):
     serve(ok())
     source = source_of()
     job = jobs.request_fetch(source=source, by=world.person("operator"), at=timezone.now())
@@ -255,8 +257,10 @@ def test_an_append_that_fails_leaves_no_attempt_and_no_acquisition(world, source
     monkeypatch.setattr(intake.ledger, "append", full)
     pipeline.run(claimed)
     assert Job.objects.get(pk=job.pk).failure_code == "crashed"
+    assert [(a.outcome, a.code, a.acquisition) for a in attempts(source)] == [("failed", "crashed", None)]
     assert changed(before) <= {
         "datasets.Artifact",
+        "datasets.FetchAttempt",
         "promotions.Job",
         "promotions.JobLine",
         "audit.LedgerEntry",
