@@ -20,8 +20,8 @@ import pyarrow.csv as pacsv
 
 from datasets.formats.csv_blocks import Block, Remainder, blocks_of, decoded, lines_of
 from datasets.formats.errors import Limits, RecordProblem, UnreadableSource
-from datasets.formats.places import Array
 from datasets.formats.records import Reject, check_text
+from datasets.formats.well_known import Array
 
 _HEADER_BYTES = 256 * 1024
 _PARSE_BYTES = 2 * 1024 * 1024

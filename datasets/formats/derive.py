@@ -16,8 +16,9 @@ import pyarrow.compute as pc
 import shapely
 
 from datasets.formats.errors import Limits, RecordProblem
-from datasets.formats.places import CURVED, Array, Placed, Placer, Problem, read_each
+from datasets.formats.places import CURVED, Placed, Placer, Problem
 from datasets.formats.selection import Derivation
+from datasets.formats.well_known import Array, read_each
 
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 _PLAIN_NUMBER = r"^-?[0-9]+(?:\.[0-9]+)?$"

@@ -13,7 +13,8 @@ import pyproj
 
 from datasets.formats.errors import Limits
 from datasets.formats.instructions import WGS84, Instructions, bad_instruction
-from datasets.formats.places import Placer, crs_of, is_declared, missing_crs
+from datasets.formats.places import Placer
+from datasets.formats.reference_systems import crs_of, is_declared, missing_crs
 from datasets.formats.result import Rejects
 from datasets.formats.selection import Declared
 from datasets.formats.sniff import Format

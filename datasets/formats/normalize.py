@@ -18,10 +18,10 @@ from datasets.formats.csv_lane import normalize_csv
 from datasets.formats.errors import Limits, UnreadableSource
 from datasets.formats.instructions import instructions
 from datasets.formats.job import Job, Outcome, Progress
-from datasets.formats.places import crs_name, crs_of
 from datasets.formats.preview import draw
 from datasets.formats.raster import keep_raster
 from datasets.formats.record_lane import RECORD_FORMATS, normalize_records
+from datasets.formats.reference_systems import crs_name, crs_of
 from datasets.formats.result import NormalizeResult, Rejects
 from datasets.formats.selection import declared
 from datasets.formats.typed_lane import normalize_typed

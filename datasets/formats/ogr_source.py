@@ -12,6 +12,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,10 +20,10 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyproj
 
-from datasets.formats.errors import UnreadableSource
+from datasets.formats.errors import Limits, UnreadableSource
 from datasets.formats.gdal import vector_gdal
 from datasets.formats.job import Job, Part
-from datasets.formats.places import crs_of
+from datasets.formats.reference_systems import crs_of
 from datasets.formats.typed_source import Reading, TypedSource
 
 _NAMES = {"gpkg": "data.gpkg", "flatgeobuf": "data.fgb"}
@@ -60,46 +61,57 @@ def open_container(part: Part, job: Job) -> TypedSource:
         _refuse_virtual_tables(path)
     with _reads(title):
         layers = [(str(name), kind is not None) for name, kind in gdal.list_layers(path).tolist()]
-    layer = _choose(layers, job, title)
+    name = _choose(layers, job, title)
     options: dict[str, Any] = {"encoding": job.told.encoding} if job.told.encoding is not None else {}
     with _reads(title):
-        info = gdal.read_info(path, layer=layer, **options)
-    names = [str(name) for name in info["fields"].tolist()]
+        info = gdal.read_info(path, layer=name, **options)
+    names = [str(field) for field in info["fields"].tolist()]
     identifier = str(info.get("fid_column") or "")
     asks_for_identifier = bool(identifier) and identifier not in names and _asks_for(job, identifier)
-    if asks_for_identifier:
-        names.append(identifier)
-
     rows = int(info["features"])
-    # GDAL ends a FlatGeobuf file that is cut off without a word; the other two may count rows that were deleted.
-    expected = rows if part.format == "flatgeobuf" else 0
+    layer = _Layer(path, name, part.format, options, identifier if asks_for_identifier else None, rows, job.limits)
+    has_geometry = info["geometry_type"] is not None
+    crs = _crs(info.get("crs")) if has_geometry else None
+    shown = (*names, identifier) if asks_for_identifier else tuple(names)
+    return TypedSource(shown, has_geometry, crs, rows if rows >= 0 else None, layer.reading, name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """One layer, ready to be read. ``identifier``: GDAL's own row identifier, when it is asked for as a column."""
+
+    path: Path
+    name: str
+    format: str
+    options: Mapping[str, Any]
+    identifier: str | None
+    rows: int
+    limits: Limits
 
     @contextmanager
-    def reading(columns: Sequence[str], own: bool) -> Iterator[Reading]:  # noqa: FBT001 - the protocol's
-        opened = gdal.open_arrow(
-            path,
-            layer=layer,
-            columns=[name for name in columns if name != identifier or not asks_for_identifier],
+    def reading(self, columns: Sequence[str], own: bool) -> Iterator[Reading]:  # noqa: FBT001 - the protocol's
+        title = _TITLES[self.format]
+        opened = vector_gdal(self.limits.batch_bytes).open_arrow(
+            self.path,
+            layer=self.name,
+            columns=[name for name in columns if name != self.identifier],
             read_geometry=own,
-            return_fids=asks_for_identifier or not columns,
-            batch_size=job.limits.batch_rows,
+            return_fids=self.identifier is not None or not columns,
+            batch_size=self.limits.batch_rows,
             use_pyarrow=True,
             # Arrow's instants have one time zone a column, FlatGeobuf's have one each: as text they keep it.
-            datetime_as_string=part.format == "flatgeobuf",
-            **options,
+            datetime_as_string=self.format == "flatgeobuf",
+            **self.options,
         )
+        # GDAL ends a FlatGeobuf file that is cut off without a word; the other two may count rows that were deleted.
+        expected = self.rows if self.format == "flatgeobuf" else 0
         with _reads(title):
             meta, reader = opened.__enter__()
         try:
-            schema = reader.schema
-            found = {name: schema.field(_in_arrow(name, schema, meta)).type for name in columns}
-            yield Reading(found, _batches(reader, columns, meta, title, own=own, expected=expected))
+            types = {name: reader.schema.field(_in_arrow(name, reader.schema, meta)).type for name in columns}
+            yield Reading(types, _batches(reader, columns, meta, title, own=own, expected=expected))
         finally:
             opened.__exit__(None, None, None)
-
-    has_geometry = info["geometry_type"] is not None
-    crs = _crs(info.get("crs")) if has_geometry else None
-    return TypedSource(tuple(names), has_geometry, crs, rows if rows >= 0 else None, reading, layer)
 
 
 def _alone(part: Part, scratch: Path) -> Path:

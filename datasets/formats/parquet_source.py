@@ -17,7 +17,7 @@ import pyproj
 
 from datasets.formats.errors import Limits, UnreadableSource
 from datasets.formats.job import Job, Part
-from datasets.formats.places import crs_of
+from datasets.formats.reference_systems import crs_of
 from datasets.formats.typed_source import Reading, TypedSource
 
 _FIX = "Ask the upstream for a well-formed file."

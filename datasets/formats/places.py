@@ -7,7 +7,6 @@ left out, and counted. Helps clause E2 (failing records are counted and set apar
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,22 +15,16 @@ import pyarrow as pa
 import pyproj
 import shapely
 
-from datasets.formats.errors import Limits, UnreadableSource
+from datasets.formats.errors import Limits
 from datasets.formats.geometry import LATITUDE, LONGITUDE
 from datasets.formats.instructions import WGS84
+from datasets.formats.well_known import Array, is_nested, point_wkb, read_each
 
-Array = np.ndarray[Any, Any]
 Problem = tuple[str, str]
 
 _PARTS = ("Point", "LineString", "LinearRing", "Polygon")
 _NAMES = (*_PARTS, "MultiPoint", "MultiLineString", "MultiPolygon", "GeometryCollection")
 _CURVES_FROM = len(_NAMES)
-_NESTED = 1_000
-_LONG = 1_000_000
-_COLLECTION_MARKS = tuple(bytes.fromhex(code) for code in ("07000000", "ef030000", "07000080"))
-_COLLECTION_MARKS = (*_COLLECTION_MARKS, *(mark[::-1] for mark in _COLLECTION_MARKS))
-_COLLECTION_CODE = 7
-_POINT = np.dtype([("order", "u1"), ("kind", "<u4"), ("x", "<f8"), ("y", "<f8")])
 
 UNREADABLE: Problem = ("invalid_geometry", "The geometry can't be read, or a ring is not closed.")
 _EMPTY: Problem = ("too_few_positions", "The geometry is empty.")
@@ -43,35 +36,6 @@ _NOT_PROJECTABLE: Problem = (
     "not_projectable",
     "The geometry lies outside the area where the target coordinate system is defined.",
 )
-
-
-def crs_of(name: Any, where: str) -> pyproj.CRS:
-    """A coordinate system by authority code, WKT or PROJJSON. Raises ``UnreadableSource`` (``unknown_crs``)."""
-    try:
-        if isinstance(name, dict):
-            return pyproj.CRS.from_json_dict(name)
-        return pyproj.CRS.from_user_input(name)
-    except (pyproj.exceptions.CRSError, ValueError, TypeError) as error:
-        fix = "Write an authority code such as EPSG:4326."
-        what = "target" if where == "spec /normalization/crs" else "source's"
-        raise UnreadableSource("unknown_crs", where, f"The {what} coordinate system is not known.", fix) from error
-
-
-def crs_name(crs: pyproj.CRS) -> str:
-    """``EPSG:26914`` where it has a code, else its name."""
-    authority = crs.to_authority()
-    return ":".join(authority) if authority else str(crs.name)
-
-
-def is_declared(crs: pyproj.CRS) -> bool:
-    """Whether it places anything on Earth: "undefined cartesian" and other local systems do not."""
-    return not crs.is_engineering and "undefined" not in crs.name.lower() and crs.name.lower() != "unknown"
-
-
-def missing_crs() -> UnreadableSource:
-    """The refusal of coordinates of which no one says where on Earth they are."""
-    fix = "Find out from the upstream, and write it into the spec: normalization.source_crs, such as EPSG:26914."
-    return UnreadableSource("crs_missing", "source", "The file does not say its coordinate system.", fix)
 
 
 @dataclass(slots=True)
@@ -156,13 +120,13 @@ class Placer:
             self.tally.vertices += count
             self.tally.bounds = _union(self.tally.bounds, _edges(x[good], y[good]))
             self.tally.given = _union(self.tally.given, _edges(given[0][good], given[1][good]))
-        return Placed(_point_wkb(x, y, good), problems)
+        return Placed(point_wkb(x, y, good), problems)
 
     def shapes(self, wkb: pa.Array) -> Placed:
         """Place geometries given as well-known binary (ISO or extended)."""
         given = wkb.to_numpy(zero_copy_only=False)
         problems: dict[int, Problem] = {}
-        shapes = np.array([None if _is_nested(raw) else raw for raw in given], dtype=object)
+        shapes = np.array([None if is_nested(raw) else raw for raw in given], dtype=object)
         _note(problems, [i for i, raw in enumerate(given) if raw is not None and shapes[i] is None], _TOO_DEEP)
         read, curved = read_each(shapely.from_wkb, shapes)
         _note(problems, curved, CURVED)
@@ -252,34 +216,6 @@ def _edges(x: Array, y: Array) -> tuple[float, float, float, float]:
     return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
 
-def read_each(read: Callable[..., Any], given: Array) -> tuple[Array, list[int]]:
-    """Geometries of texts or bytes, None where there is none, and the positions of those with curves."""
-    curved: list[int] = []
-    try:
-        shapes = read(given, on_invalid="ignore")
-    except NotImplementedError:
-        # One curve ends the reading of a whole batch, so each is read alone.
-        shapes = np.full(len(given), None, dtype=object)
-        for i, one in enumerate(given):
-            try:
-                shapes[i] = read(one, on_invalid="ignore")
-            except NotImplementedError:
-                curved.append(i)
-    for one in given[shapely.is_missing(shapes)]:
-        if one is not None and len(one) > _LONG:
-            _refuse_to_blame(read, one)
-    return shapes, curved
-
-
-def _refuse_to_blame(read: Callable[..., Any], one: Any) -> None:
-    """A long geometry that was not read may be sound: memory may have run out. Raises ``MemoryError`` then."""
-    try:
-        read(one)
-    except (shapely.errors.GEOSException, NotImplementedError) as error:
-        if "alloc" in str(error):
-            raise MemoryError from error
-
-
 def _note(problems: dict[int, Problem], positions: Any, problem: Problem) -> None:
     for position in positions:
         problems.setdefault(int(position), problem)
@@ -315,25 +251,3 @@ def _not_finite(shapes: Array) -> Array:
         broken = ~np.isfinite(coordinates).all(axis=1)
         bad[np.flatnonzero(which)[np.unique(index[broken])]] = True
     return bad
-
-
-def _is_nested(raw: bytes | None) -> bool:
-    """Whether a collection may be nested so deeply that reading it would use up the stack."""
-    if raw is None or len(raw) < 9 * _NESTED:
-        return False
-    code = raw[1] if raw[:1] == b"\x01" else raw[4]
-    is_collection = code in (_COLLECTION_CODE, 0xEF)
-    return is_collection and sum(map(raw.count, _COLLECTION_MARKS)) > _NESTED
-
-
-def _point_wkb(x: Array, y: Array, good: Array) -> pa.Array:
-    """ISO well-known binary of points, null where they are not ``good``, without a Python object for each."""
-    packed = np.empty(int(good.sum()), dtype=_POINT)
-    packed["order"], packed["kind"] = 1, 1
-    packed["x"], packed["y"] = x[good], y[good]
-    offsets = np.zeros(len(good) + 1, dtype=np.int32)
-    np.cumsum(good * _POINT.itemsize, out=offsets[1:])
-    validity = pa.array(good).buffers()[1]
-    return pa.Array.from_buffers(
-        pa.binary(), len(good), [validity, pa.py_buffer(offsets), pa.py_buffer(packed.tobytes())]
-    )

@@ -20,7 +20,7 @@ import pyproj
 from datasets.formats.errors import UnreadableSource
 from datasets.formats.instructions import WGS84
 from datasets.formats.job import Job, Part
-from datasets.formats.places import crs_name, crs_of
+from datasets.formats.reference_systems import crs_name, crs_of
 from datasets.formats.result import COG, Bbox, NormalizeResult
 
 _BLOCK_BYTES = 64 * 1024 * 1024
@@ -56,6 +56,10 @@ def keep_raster(part: Part, job: Job, members: tuple[str, ...]) -> NormalizeResu
         shutil.copyfile(path, job.target)
     size = job.target.stat().st_size
     job.progress(size, size)
+    return _result(facts, crs, bbox, members)
+
+
+def _result(facts: dict[str, Any], crs: str, bbox: Bbox, members: tuple[str, ...]) -> NormalizeResult:
     return NormalizeResult(
         source_format="tiff",
         rows_read=0,

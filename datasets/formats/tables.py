@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datasets.formats.derive import derive
-from datasets.formats.places import Array, Placed, Placer, Problem
+from datasets.formats.places import Placed, Placer, Problem
 from datasets.formats.records import Reject
 from datasets.formats.selection import Derivation
+from datasets.formats.well_known import Array
 
 Columns = Mapping[str, pa.Array]
 

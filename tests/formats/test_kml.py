@@ -97,6 +97,10 @@ FATAL = {
         f"<?xml version='1.0'?><!-- <kml {'x' * 70_000} -->{BOMB}<kml/>",
         "document_type",
     ),
+    "an external declaration behind a long comment": (
+        f"<?xml version='1.0'?><!-- <kml {'x' * 70_000} --><!DOCTYPE kml SYSTEM \"file:///etc/passwd\"><kml/>",
+        "document_type",
+    ),
     "an external declaration": ('<!DOCTYPE kml SYSTEM "file:///etc/passwd"><kml/>', "document_type"),
     "an entity no one declared": (HEAD + "<Placemark><name>&who;</name></Placemark>" + TAIL, "invalid_xml"),
     "depth": (HEAD + "<Folder>" * 100_000, "too_deep"),
