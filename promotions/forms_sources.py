@@ -99,12 +99,11 @@ def as_typed(source: Source) -> dict[str, Any]:
     return {**held, "allowed_hosts": "\n".join(source.allowed_hosts)}
 
 
-class FetchForm(forms.Form):
-    """A fetch now; with a slice, a backfill."""
+class BackfillForm(forms.Form):
+    """A fetch for a slice that someone names."""
 
     slice = forms.CharField(
         label="Slice",
-        required=False,
         max_length=10,
         help_text="YYYY, YYYY-MM or YYYY-MM-DD.",
         widget=forms.TextInput(attrs=_WORD),

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from datasets import intake
+from datasets import intake, sources
 from datasets.models import Artifact, DatasetSpec
 from datasets.people import Person
 from promotions import library
@@ -112,6 +112,8 @@ def _not_theirs(job: Job, person: Person, *, may_retry: bool) -> dict[str, tuple
     closed = {}
     if not held & frozenset(intake.UPLOADS):
         closed["upload"] = ("a contributor or operator uploads", "")
+    if not held & frozenset(sources.RECORDS):
+        closed["change"] = ("an operator or contributor changes it", "")
     if not held & REGISTERS:
         closed["spec"] = ("a contributor, operator or steward records specs", "")
     if not may_retry:
@@ -143,6 +145,7 @@ def _places(job: Job) -> dict[str, tuple[str, str]]:
     found["source"] = ("Sources of this dataset", reverse("promotions:dataset_sources", args=[slug]))
     if job.source_id:
         found["source"] = ("Open the source", reverse("promotions:source", args=[job.source_id]))
+        found["change"] = ("Change the source", reverse("promotions:change_source", args=[job.source_id]))
     return found
 
 
@@ -228,11 +231,11 @@ _STEPS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 _FETCH = (
     ("Look at the source's attempts: an upstream that fails once often answers later.", "source"),
-    ("If the address, the hosts or the credential are wrong, change the source.", "source"),
+    ("If the address, the hosts or the credential are wrong, change the source.", "change"),
     ("Run it again; nothing was taken in, so nothing is made twice.", "again"),
 )
 _DEFAULT = (
     ("Mend the file as said above, and upload it: it becomes an acquisition of its own.", "upload"),
-    ("If the file was right, record a spec that says what it holds, then run again under it.", "spec"),
+    ("If the file was right, record a spec that says what it holds, and reprocess under it.", "spec"),
     ("Follow the runbook for failed checks, step by step.", "mend"),
 )

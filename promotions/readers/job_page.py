@@ -15,6 +15,7 @@ from datasets.policy.roles import Role
 from promotions.models import Job, JobKind, JobLine, JobState
 from promotions.pipeline import STEPS
 from promotions.readers import failure, run_list
+from promotions.readers.people import holders, who_can
 from promotions.readers.run_list import WATCHERS
 from promotions.readers.version_page import may
 
@@ -107,6 +108,7 @@ def _stopped(job: Job, person: Person, *, may_retry: bool) -> dict[str, Any]:
         "differences": found,
         "difference": failure.sentence(found) if good else "",
         "next_steps": failure.next_steps(job, person, may_retry=may_retry),
+        "who_can": "" if may_retry else who_can(holders(job.dataset_id), {Role.OPERATOR}),
         "again": again,
         "again_by": names_of({again.requested_by})[again.requested_by] if again else "",
     }

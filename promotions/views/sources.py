@@ -24,7 +24,7 @@ from datasets.models import Dataset, FetchAttempt, Source
 from datasets.people import Person, names_of
 from datasets.views import visible_datasets
 from promotions import jobs, refusals, requests
-from promotions.forms_sources import FetchForm, SourceForm, as_typed
+from promotions.forms_sources import BackfillForm, SourceForm, as_typed
 from promotions.readers import sources_page as reader
 from promotions.readers.people import holders, who_can
 from promotions.views.again import already
@@ -82,7 +82,7 @@ def dataset_sources(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def source_page(request: HttpRequest, source_pk: int) -> HttpResponse:
     """``promotions:source``: one source; ``page`` is of its attempts."""
-    return _show(request, _source_or_404(request, source_pk), FetchForm())
+    return _show(request, _source_or_404(request, source_pk), BackfillForm())
 
 
 @login_required
@@ -128,18 +128,21 @@ def change(request: HttpRequest, source_pk: int) -> HttpResponse:
 def fetch(request: HttpRequest, source_pk: int) -> HttpResponse:
     """``promotions:fetch_source``: owes a fetch now, or with a slice a backfill; a second click goes to the first's."""
     source = _source_or_404(request, source_pk)
-    form = FetchForm(request.POST)
-    if not form.is_valid():
+    backfill = "slice" in request.POST
+    form = BackfillForm(request.POST if backfill else None)
+    if backfill and not form.is_valid():
         return _show(request, source, form)
+    slice_ = form.cleaned_data["slice"] if backfill else ""
     try:
-        job = jobs.request_fetch(
-            source=source, by=person_of(request), at=timezone.now(), slice_=form.cleaned_data["slice"]
-        )
+        job = jobs.request_fetch(source=source, by=person_of(request), at=timezone.now(), slice_=slice_)
     except Refused as refusal:
         running = requests.open_fetch(source)
         if running is not None:
             return already(request, running, reverse("promotions:source", args=[source.pk]))
-        form.add_error("slice" if form.cleaned_data["slice"] else None, refusal.message)
+        if backfill:
+            form.add_error("slice", refusal.message)
+        else:
+            messages.error(request, refusal.message)
         return _show(request, source, form, status=CONFLICT)
     wake(job.pk)
     messages.success(request, "The fetch is owed now; you may leave this page.")
@@ -210,7 +213,7 @@ def _form(request: HttpRequest, form: SourceForm, dataset: Dataset, source: Sour
     return render(request, "sources/source_form.html", context)
 
 
-def _show(request: HttpRequest, source: Source, form: FetchForm, *, status: int = 200) -> HttpResponse:
+def _show(request: HttpRequest, source: Source, form: BackfillForm, *, status: int = 200) -> HttpResponse:
     attempts = FetchAttempt.objects.filter(source=source).order_by("-finished_at", "-pk")
     page = Paginator(attempts, ATTEMPTS).get_page(request.GET.get("page"))
     shown = reader.source_view(person_of(request), source, list(page.object_list), timezone.now())

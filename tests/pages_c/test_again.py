@@ -6,6 +6,8 @@ import re
 from copy import deepcopy
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -148,3 +150,16 @@ def test_a_version_in_raw_whose_run_failed_says_so_and_is_retried_from_here(as_,
     assert Job.objects.get(retry_of=job).requested_by == "contributor"
     after = as_("contributor").get(reverse("promotions:version", args=args)).content.decode()
     assert "The last run of this version failed." not in after
+
+
+@pytest.mark.parametrize("name", ["operator", "auditor"])
+def test_the_number_of_queries_does_not_grow(as_, address, source_of, name, django_assert_num_queries):
+    source = source_of()
+    client = as_(name)
+    client.get(address, {"source": source.pk})
+    with CaptureQueriesContext(connection) as one:
+        client.get(address, {"source": source.pk})
+    for n in range(6):
+        source_of(name=f"other-{n}")
+    with django_assert_num_queries(len(one)):
+        client.get(address, {"source": source.pk})

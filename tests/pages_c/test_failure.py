@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given
@@ -209,3 +211,16 @@ def test_run_again_is_right_there_and_a_second_click_names_who_asked(as_, failed
     assert second.request["PATH_INFO"] in {first["Location"], reverse("promotions:job", args=[job.pk])}
     assert "Already asked for by Operator Test" in second.content.decode()
     assert "Already asked for by Operator Test" in page_of(as_("operator"), job)
+
+
+def test_the_number_of_queries_does_not_grow(as_, failed, django_assert_num_queries):
+    client, job = as_("operator"), failed()
+    page_of(client, job)
+    with CaptureQueriesContext(connection) as one:
+        page_of(client, job)
+    for n in range(30):
+        JobLine.objects.create(job=job, at=timezone.now(), step="check", text=f"Line {n}.")
+        Job.objects.filter(pk=failed().pk).update(state=JobState.DONE, failure="")
+    last = failed()
+    with django_assert_num_queries(len(one)):
+        page_of(client, last)

@@ -181,6 +181,9 @@ def test_a_slice_makes_it_a_backfill_and_a_slice_that_is_none_is_said(as_, sourc
     refused = as_("operator").post(address, {"slice": "last year"})
     assert "A slice is YYYY" in refused.content.decode()
     assert not Job.objects.filter(source=source).exists()
+    empty = as_("operator").post(address, {"slice": ""}).content.decode()
+    assert "This field is required." in empty
+    assert not Job.objects.filter(source=source).exists()
     as_("operator").post(address, {"slice": "2024"})
     assert Job.objects.get(source=source).mode == "backfill"
 

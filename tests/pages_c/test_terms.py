@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given
@@ -159,3 +161,15 @@ def test_the_public_reads_no_banner(as_, see, world, version):
     page = as_("").get(reverse("promotions:version", args=[version.dataset.slug, version.version_id]))
     assert page.status_code == 200
     assert "terms changed" not in page.content.decode()
+
+
+def test_the_number_of_queries_does_not_grow(as_, address, see, source_of, django_assert_num_queries):
+    see("Other terms.", source=source_of())
+    client = as_("auditor")
+    client.get(address)
+    with CaptureQueriesContext(connection) as one:
+        client.get(address)
+    for n in range(6):
+        see(f"Other terms, {n}.", source=source_of(name=f"other-{n}"), by="operator")
+    with django_assert_num_queries(len(one)):
+        client.get(address)
