@@ -6,6 +6,7 @@ Never holds more than a few batches in memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -66,15 +67,18 @@ def _placer(source: TypedSource, derivation: Derivation, job: Job) -> Placer | N
     return job.placer(job.declared_crs(WGS84))
 
 
+@dataclass(frozen=True, slots=True)
 class _Table:
     """The columns that are kept, in order, with their output types, and where the geometry comes from."""
 
-    def __init__(self, sources: list[str], kinds: list[str], derivation: Derivation, placer: Placer | None) -> None:
-        self.sources, self.kinds, self.derivation, self.placer = sources, kinds, derivation, placer
+    sources: list[str]
+    kinds: list[str]
+    derivation: Derivation
+    placer: Placer | None
 
 
 def _write(reading: Reading, table: _Table, writer: GeoParquetWriter, source: TypedSource, job: Job) -> int:
-    read, size = 0, job.target.stat().st_size
+    read = 0
     for columns, own in reading.batches:
         rows = len(own) if own is not None else len(next(iter(columns.values())))
         numbers = np.arange(read + 1, read + rows + 1)
@@ -89,6 +93,5 @@ def _write(reading: Reading, table: _Table, writer: GeoParquetWriter, source: Ty
         job.rejects.add_all(rejects)
         writer.write(arrays, wkb)
         read += rows
-        size = max(source.rows or 0, read)
-        job.progress(read, size)
+        job.progress(read, max(source.rows or 0, read))
     return read
