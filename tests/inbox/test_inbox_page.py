@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -302,3 +303,13 @@ def test_a_measured_file_that_is_gone_or_spoiled_is_said_so(world, case, version
     overwrite(report["measured_digest"], content)
     found = inbox.samples_of(world.person("reviewer"), view(world, case).case)
     assert (found.rows, bool(found.why_not)) == ((), True)
+
+
+def test_home_says_how_many_are_overdue_and_how_many_are_mine(world, case, client):
+    more_cases(case, 2, due=AT.date() - timedelta(days=1), owner="reviewer")
+    client.force_login(world.users["reviewer"])
+    shown_home = client.get(reverse("home")).content.decode()
+    assert "2 overdue</a>" in shown_home
+    assert "2 yours</a>" in shown_home
+    client.force_login(world.users["operator"])
+    assert "yours</a>" not in client.get(reverse("home")).content.decode()

@@ -276,6 +276,16 @@ def test_metadata_only_adds_that_obligation_and_no_other(world, case):
     assert json.loads(ended.derivative_spec.canonical)["sensitivity"]["obligations"] == [{"type": "metadata_only"}]
 
 
+@pytest.mark.slow
+def test_a_metadata_only_run_ends_in_words_whatever_the_pipeline_makes_of_it_yet(world, case):
+    job = jobs.claim(metadata_only(world, case).pk, timezone.now())
+    assert job is not None
+    pipeline.run(job)
+    job.refresh_from_db()
+    assert job.state in {"done", "failed"}
+    assert job.failure_code != "crashed", job.failure
+
+
 @pytest.mark.parametrize("name", ["contributor", "operator", "council", "auditor", "admin", "superuser", "nobody"])
 def test_only_a_reviewer_or_steward_opens_a_version_beside_it(world, case, name):
     for way in (derive, metadata_only):
