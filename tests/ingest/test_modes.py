@@ -170,6 +170,12 @@ def test_rebuild_comes_out_the_same_and_disturbs_nothing(world, signed):
     assert rebuild(world, signed).state == JobState.DONE
 
 
+def test_rebuild_by_newer_code_names_the_code_that_ran_then(world, version, monkeypatch):
+    monkeypatch.setattr(catalog, "git_commit", lambda: "f" * 40)
+    monkeypatch.setattr(catalog, "container_digest", lambda: "sha256:" + "f" * 64)
+    assert rebuild(world, version).state == JobState.DONE
+
+
 def test_rebuild_puts_back_what_is_gone(world, version):
     digests = [part(version, name) for name in ("preview", "dcat", "prov_turtle")]
     for digest in digests:
