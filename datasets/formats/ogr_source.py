@@ -136,7 +136,7 @@ def _refuse_virtual_tables(path: Path) -> None:
             one = connection.execute(f"{contents} WHERE m.type = 'view'").fetchone()
             rows = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'table' AND sql IS NOT NULL")
             statements = [" ".join(str(row[0]).lower().split()) for row in rows]
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise _damaged("GeoPackage", error) from error
     virtual = [sql for sql in statements if sql.startswith("create virtual table") and " using rtree" not in sql]
     if one[0] or virtual or any("generated always" in sql for sql in statements):

@@ -327,3 +327,9 @@ def test_well_known_binary_that_is_not_is_a_reject(tmp_path):
     codes = ["invalid_geometry", "too_deep", "unknown_geometry_type", "invalid_geometry", "too_few_positions"]
     assert [row for row, _code in rejects(tmp_path)] == [2, 3, 4, 5, 6]
     assert [code for _row, code in rejects(tmp_path)] == codes
+
+
+def test_a_geopackage_whose_schema_is_not_text_is_refused(tmp_path):
+    source = write(tmp_path / "a", "gpkg", {"n": [1]}, [shapely.Point(1, 2)], geometry_type="Point")
+    raw = source.read_bytes().replace(b"CREATE TABLE gpkg_contents", b"CREATE TABLE gpkg\xd8contents")
+    assert refused(tmp_path, raw).code == "damaged_container"
