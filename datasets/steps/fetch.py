@@ -16,7 +16,15 @@ from django.db import IntegrityError, transaction
 from audit import ledger
 from audit.events import Event
 from datasets.errors import Refused
-from datasets.intake import DeclaredTerms, Origin, Prepared, Snapshot, prepare_acquisition, record_prepared
+from datasets.intake import (
+    DeclaredTerms,
+    Origin,
+    Prepared,
+    Snapshot,
+    check_may_upload,
+    prepare_acquisition,
+    record_prepared,
+)
 from datasets.models import Acquisition, FetchAttempt, Source, TermsObservation
 from datasets.models.upstream import FetchOutcome, SourceKind
 from datasets.people import Person
@@ -117,8 +125,9 @@ def _conclude(order: Order, work: Workspace, seen: Seen, ended: _Ended) -> None:
 
 
 def _fetch(order: Order, work: Workspace, seen: Seen) -> Acquisition | None:
-    """Terms first: bytes whose terms can't be captured are not asked for."""
+    """Terms first: bytes whose terms can't be captured are not asked for, nor for one who may not bring them in."""
     source = order.source
+    check_may_upload(order.by, source.dataset)
     snapshot = get_terms(source, work.directory)
     before = last_bytes(source, order.slice if order.backfill else None)
     got = get_bytes(source, before.seen, seen, work.directory, work.listener.progress)

@@ -16,6 +16,8 @@ from django.utils import timezone
 from audit import ledger
 from datasets import intake
 from datasets.models import Acquisition, Artifact, FetchAttempt, TermsObservation
+from datasets.people import revoke_role
+from datasets.policy.roles import Role
 from datasets.sources import change_source, fields_of, freshness
 from datasets.steps import fetch
 from datasets.stores import read_document
@@ -281,6 +283,18 @@ def test_who_fetches_nothing(world, source_of, name):
     source = source_of()
     with refused("role_missing"):
         jobs.request_fetch(source=source, by=world.person(name), at=timezone.now())
+
+
+def test_one_whose_role_was_revoked_meanwhile_has_nothing_fetched(world, source_of, serve):
+    server = serve(ok())
+    source = source_of()
+    job = jobs.request_fetch(source=source, by=world.person("operator"), at=timezone.now())
+    revoke_role(
+        user=world.users["operator"], role=Role.OPERATOR, by=world.person("admin"), reason="Left.", at=timezone.now()
+    )
+    done = work(job)
+    assert (done.failure_code, server.requests) == ("may_not_upload", [])
+    assert attempts(source)[0].outcome == "refused"
 
 
 def test_a_source_that_is_switched_off_and_a_bad_slice_are_refused(world, source_of):
