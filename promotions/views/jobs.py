@@ -120,6 +120,9 @@ def retry(request: HttpRequest, job_pk: int) -> HttpResponse:
     try:
         again = jobs.retry(job=job, by=request.person, at=timezone.now())  # type: ignore[attr-defined]  # PersonMiddleware's
     except Refused as refusal:
+        made = job.retries.order_by("pk").first()  # by someone else, in the same moment
+        if made is not None:
+            return already(request, made, reverse("promotions:job", args=[job.pk]))
         messages.error(request, refusal.message)
         return redirect("promotions:job", job_pk=job.pk)
     wake(again.pk)

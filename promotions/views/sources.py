@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from datasets import rights, sources
+from datasets import identity, rights, sources
 from datasets.errors import Refused
 from datasets.models import Dataset, FetchAttempt, Source
 from datasets.people import Person, names_of
@@ -66,7 +66,7 @@ def all_sources(request: HttpRequest) -> HttpResponse:
 def dataset_sources(request: HttpRequest, slug: str) -> HttpResponse:
     """``promotions:dataset_sources``."""
     person = person_of(request)
-    dataset = dataset_or_404(person, slug)
+    dataset = dataset_or_404(request, slug, "read")
     found = reader.lines(person, reader.visible_sources(person).filter(dataset=dataset), timezone.now())
     context = {
         "dataset": dataset,
@@ -82,7 +82,7 @@ def dataset_sources(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def source_page(request: HttpRequest, source_pk: int) -> HttpResponse:
     """``promotions:source``: one source; ``page`` is of its attempts."""
-    return _show(request, _source_or_404(request, source_pk), BackfillForm())
+    return _show(request, _source_or_404(request, source_pk, "read"), BackfillForm())
 
 
 @login_required
@@ -90,7 +90,7 @@ def source_page(request: HttpRequest, source_pk: int) -> HttpResponse:
 def record(request: HttpRequest, slug: str) -> HttpResponse:
     """``promotions:record_source``."""
     person = person_of(request)
-    dataset = dataset_or_404(person, slug)
+    dataset = dataset_or_404(request, slug, "record_source")
     _check(person, dataset, request)
     form = SourceForm(request.POST or None, credentials=_credentials(), initial=_begun(dataset))
     if request.method == "POST" and form.is_valid():
@@ -109,7 +109,7 @@ def record(request: HttpRequest, slug: str) -> HttpResponse:
 def change(request: HttpRequest, source_pk: int) -> HttpResponse:
     """``promotions:change_source``."""
     person = person_of(request)
-    source = _source_or_404(request, source_pk)
+    source = _source_or_404(request, source_pk, "record_source")
     _check(person, source.dataset, request)
     form = SourceForm(request.POST or None, credentials=_credentials(source), initial=as_typed(source))
     if request.method == "POST" and form.is_valid():
@@ -127,7 +127,7 @@ def change(request: HttpRequest, source_pk: int) -> HttpResponse:
 @require_POST
 def fetch(request: HttpRequest, source_pk: int) -> HttpResponse:
     """``promotions:fetch_source``: owes a fetch now, or with a slice a backfill; a second click goes to the first's."""
-    source = _source_or_404(request, source_pk)
+    source = _source_or_404(request, source_pk, "fetch")
     backfill = "slice" in request.POST
     form = BackfillForm(request.POST if backfill else None)
     if backfill and not form.is_valid():
@@ -149,19 +149,29 @@ def fetch(request: HttpRequest, source_pk: int) -> HttpResponse:
     return redirect("promotions:job", job.pk)
 
 
-def dataset_or_404(person: Person, slug: str) -> Dataset:
-    """The dataset, when *person* holds a role on it; what is hidden and what is absent are the same 404."""
+def dataset_or_404(request: HttpRequest, slug: str, verb: str) -> Dataset:
+    """The dataset, when the person holds a role on it; hidden and absent are the same 404, and a POST's try is kept."""
+    person = person_of(request)
     dataset: Dataset | None = visible_datasets(person).filter(slug=slug).first()
     if dataset is None or not person.roles_on(dataset.pk):
+        named = not identity.check_slug(slug)
+        _absent(request, verb, f"kfm://dataset/{slug}" if named else "dataset/unnamed")
         raise Http404
     return dataset
 
 
-def _source_or_404(request: HttpRequest, source_pk: int) -> Source:
+def _source_or_404(request: HttpRequest, source_pk: int, verb: str) -> Source:
     source = reader.find_source(person_of(request), source_pk)
     if source is None:
+        _absent(request, verb, "source/unnamed")
         raise Http404
     return source
+
+
+def _absent(request: HttpRequest, verb: str, subject: str) -> None:
+    """Keeps a try at what is hidden or absent, in the same words for both."""
+    if request.method == "POST":
+        refusals.keep(by=person_of(request), verb=verb, subject=subject, code="not_found", at=timezone.now())
 
 
 def _check(person: Person, dataset: Dataset, request: HttpRequest) -> None:

@@ -25,7 +25,7 @@ from promotions.views.sources import CONFLICT, dataset_or_404
 @require_http_methods(["GET", "POST"])
 def terms_page(request: HttpRequest, slug: str) -> HttpResponse:
     """``promotions:terms``; a POST accepts the observation that the steward read."""
-    dataset = dataset_or_404(person_of(request), slug)
+    dataset = dataset_or_404(request, slug, "accept_terms")
     return _accept(request, dataset) if request.method == "POST" else _show(request, dataset, None)
 
 

@@ -14,6 +14,7 @@ from audit import ledger
 from audit.events import Event
 from datasets.models import Source
 from datasets.people import PUBLIC, person_named
+from kfm_console.environment import Credential
 from promotions.models import Job
 from promotions.readers import sources_page
 from tests.pages_c.conftest import FIELDS, SECRET, TYPED
@@ -45,6 +46,8 @@ def test_a_hidden_source_and_an_absent_one_are_the_same_answer(as_, world, sourc
     for name in ("dataset_sources", "record_source", "terms"):
         hidden, absent = (reverse(f"promotions:{name}", args=[slug]) for slug in (world.dataset.slug, "no_such"))
         assert client.get(hidden).status_code == client.get(absent).status_code == 404
+    kept = [(e.actor, e.references["code"], e.subject) for e in ledger.entries()[:2]]
+    assert kept == [("nobody", "not_found", "source/unnamed")] * 2  # a hidden one and an absent one, in the same words
     assert as_("").get(reverse("promotions:source", args=[source.pk]))["Location"].startswith("/login/")
     assert not Job.objects.filter(source=source).exists()
 
@@ -291,3 +294,24 @@ def test_the_form_and_the_writer_name_the_same_fields(source_of):
     form = SourceForm(as_typed(source_of()))
     assert form.is_valid(), form.errors
     assert form.source_fields().location == FIELDS["location"]
+
+
+def test_a_credential_is_chosen_by_name_and_what_it_holds_is_never_shown(as_, new, settings):
+    hush = Credential(hosts=frozenset({"data.example.org"}), headers={"Authorization": "Bearer hush-hush"})
+    settings.KFM_SOURCE_CREDENTIALS = {"wells-key": hush}
+    form = as_("operator").get(new).content.decode()
+    assert '<option value="wells-key">' in form
+    page = as_("operator").post(new, {**TYPED, "credential": "wells-key"}, follow=True).content.decode()
+    assert Source.objects.get().credential == "wells-key"
+    assert "<code>wells-key</code>" in page
+    assert "hush" not in form + page
+    settings.KFM_SOURCE_CREDENTIALS = {}  # an operator took it away: the form still says what the source names
+    again = as_("operator").get(reverse("promotions:change_source", args=[Source.objects.get().pk])).content.decode()
+    assert '<option value="wells-key" selected>' in again
+
+
+@pytest.mark.parametrize("number", [0, 2**63, 10**30])
+def test_a_number_that_is_none_is_absent(as_, number):
+    assert as_("operator").get(f"/sources/{number}/").status_code == 404
+    assert as_("operator").get("/sources/", {"page": str(number), "show": "\x00"}).status_code == 200
+    assert as_("operator").get("/runs/", {"page": str(number), "dataset": "\x00"}).status_code == 200

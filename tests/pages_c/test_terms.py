@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from audit import ledger
 from audit.events import Event
 from datasets.models import TermsAcceptance
+from datasets.registry import register_dataset
 from datasets.stores import keep
 from datasets.terms import observe, standing_terms
 from datasets.terms_words import words_digest
 from datasets.zones.store import ObjectNotFound
 from promotions.readers import terms_page
-from tests.world import TERMS
+from tests.world import SPEC, TERMS
 
 LINES = st.lists(st.text(alphabet="abc", min_size=1, max_size=2), max_size=8)
 
@@ -173,3 +174,17 @@ def test_the_number_of_queries_does_not_grow(as_, address, see, source_of, djang
         see(f"Other terms, {n}.", source=source_of(name=f"other-{n}"), by="operator")
     with django_assert_num_queries(len(one)):
         client.get(address)
+
+
+def test_a_dataset_into_which_nothing_came_yet_has_no_terms_to_show(as_, world):
+    spec = SPEC | {"dataset_slug": "quite_new", "title": "Quite new"}
+    register_dataset(spec=spec, by=world.person("contributor"), at=timezone.now())
+    page = as_("steward").get(reverse("promotions:terms", args=["quite_new"])).content.decode()
+    assert "No terms were captured yet." in page
+    assert as_("steward").post(reverse("promotions:terms", args=["quite_new"]), {"reason": "x"}).status_code == 200
+
+
+def test_an_observation_whose_number_is_none_is_no_fault_of_ours(as_, address, see):
+    see("Other terms.")
+    for number in ("", "x", str(10**30)):
+        assert as_("steward").post(address, {"observation": number, "reason": "Fine."}).status_code in {200, 404}
