@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from audit.findings import Finding
-from datasets import identity, receipts
+from datasets import credentials, identity, receipts
 from datasets.schemas import check_document
 
 #: The namespace in which an output's name is one of our dataset slugs.
@@ -89,7 +89,30 @@ def check_event(document: object) -> list[Finding]:
     if not readable:
         message = "The event's time is no instant with a time zone."
         return [Finding("event_time_invalid", "/eventTime", message, "Example: 2026-02-20T12:00:00Z.")]
-    return _check_outputs(document)
+    terms = (_facets(document).get("kfm_submission") or {}).get("terms")
+    findings = credentials.check_absent(terms, "/run/facets/kfm_submission/terms", prose=True)
+    return findings + _check_outputs(document)
+
+
+def kept_form(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The event as it is kept: whole, but for credentials, and of an error its first line alone.
+
+    What a pipeline's tools put into events is not its author's choice, so it is cut and not refused; the same event
+    gives the same form. The terms stay word for word: ``check_event`` refused credentials there.
+    """
+    kept: dict[str, Any] = credentials.scrubbed(document)
+    facets, given = _facets(kept), _facets(document)
+    if "terms" in (given.get("kfm_submission") or {}):
+        facets["kfm_submission"]["terms"] = dict(given["kfm_submission"]["terms"])
+    if given.get("errorMessage"):
+        error = facets["errorMessage"]
+        error.pop("stackTrace", None)
+        error["message"] = first_line(given["errorMessage"]["message"])
+    return kept
+
+
+def _facets(document: Mapping[str, Any]) -> dict[str, Any]:
+    return document["run"].get("facets") or {}
 
 
 def _check_outputs(document: Mapping[str, Any]) -> list[Finding]:
@@ -110,7 +133,7 @@ def _check_outputs(document: Mapping[str, Any]) -> list[Finding]:
 def read_event(document: Mapping[str, Any]) -> RunEvent:
     """The event that *document* is; only for one in which ``check_event`` found nothing."""
     run, job = document["run"], document["job"]
-    facets = run.get("facets") or {}
+    facets = _facets(document)
     ours = [output for output in document.get("outputs") or () if output["namespace"] == NAMESPACE]
     return RunEvent(
         run_uuid=UUID(run["runId"]),
@@ -133,7 +156,7 @@ def _artifacts(rows: Sequence[Mapping[str, Any]], own: str) -> tuple[tuple[str, 
     for row in rows:
         facet = (row.get(own) or {}).get("kfm_artifact") or (row.get("facets") or {}).get("kfm_artifact")
         if facet is not None:
-            found.add((row["name"], facet["digest"]))
+            found.add((credentials.scrubbed_text(row["name"]), facet["digest"]))
     return tuple(sorted(found))
 
 

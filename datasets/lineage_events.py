@@ -1,4 +1,4 @@
-"""Writer: OpenLineage run events as they come, each kept whole, and what they make of a submitted run.
+"""Writer: OpenLineage run events, each kept whole but for credentials, and what they make of a submitted run.
 
 Decides by the set of a run's events, never by their order: one may come before the START that it belongs to, or twice.
 START opens the run, FAIL and ABORT end it, COMPLETE lets it be closed once its files are there. A run has one ending.
@@ -22,10 +22,11 @@ from datasets import decisions, identity, intake, lineage, submissions
 from datasets.errors import Refused
 from datasets.intake import DeclaredTerms
 from datasets.lineage import STOPPED, EventType, RunEvent
-from datasets.models import Artifact, Dataset, LineageEvent, SubmittedRun
-from datasets.models.upstream import SubmissionState
+from datasets.models import Artifact, Dataset, DatasetSpec, LineageEvent, SubmissionState, SubmittedRun
 from datasets.people import Person
 from datasets.policy.requests import Action, ResourceFacts
+from datasets.policy.roles import Role
+from datasets.schemas import RecordError
 from datasets.stores import keep, read_document
 
 ENDINGS = frozenset({EventType.COMPLETE, *STOPPED})
@@ -55,10 +56,11 @@ def dataset_of(event: RunEvent, run: SubmittedRun | None, by: Person) -> Dataset
 
 
 def keep_event(*, document: Mapping[str, Any], by: Person, at: datetime) -> Kept:
-    """Keeps one well-formed event and lets it act on its run. The same event again changes nothing.
+    """Keeps one well-formed event, without credentials, and lets it act on its run. The same again changes nothing.
 
     Raises ``Refused``; with findings where the event itself is at fault.
     """
+    document = lineage.kept_form(document)
     event = lineage.read_event(document)
     stored = keep(canonical_bytes(document), media_type="application/json", at=at)
     with transaction.atomic():
@@ -178,6 +180,21 @@ def finished(run: SubmittedRun) -> tuple[LineageEvent, LineageEvent] | None:
     return None if start is None or complete is None else (start, complete)
 
 
+def contradictions(pair: tuple[LineageEvent, LineageEvent], run: SubmittedRun) -> list[Finding]:
+    """Why no receipt can be made of a run's START and COMPLETE, whoever asks and whenever; empty when one can."""
+    spec = run.dataset.current_spec
+    if spec is None:
+        message = f"{run.dataset.slug} has no spec yet, so nothing can be made from the run."
+        return [Finding("no_spec", "", message, "Record a spec, then send COMPLETE again.", "missing")]
+    try:
+        _receipt(
+            pair, run, spec, decision_id="kfm://policy_decision/unasked", actor=(run.principal, Role.PIPELINE.value)
+        )
+    except RecordError as error:
+        return list(error.findings)
+    return []
+
+
 def outputs_named(run: SubmittedRun) -> tuple[str, ...] | None:
     """The digests that the run's COMPLETE names; ``None`` while it has none."""
     pair = finished(run)
@@ -189,7 +206,6 @@ def receipt_from(run: SubmittedRun, pair: tuple[LineageEvent, LineageEvent], *, 
 
     Raises ``datasets.schemas.RecordError`` when START and COMPLETE contradict each other, ``Refused`` on a denial.
     """
-    start, complete = (_read(row) for row in pair)
     spec = run.dataset.current_spec
     if spec is None:
         raise Refused("no_spec", f"{run.dataset.slug} has no spec yet. Record one first.")
@@ -199,17 +215,30 @@ def receipt_from(run: SubmittedRun, pair: tuple[LineageEvent, LineageEvent], *, 
     decision = decisions.decide(request, version=None, at=at)
     if decision.decision != "allow":
         raise Refused("upload_denied", "The policies do not allow this account to send data to this dataset.")
+    return canonical_bytes(
+        _receipt(pair, run, spec, decision_id=decision.decision_id, actor=(by.principal, role.value))
+    )
+
+
+def _receipt(
+    pair: tuple[LineageEvent, LineageEvent],
+    run: SubmittedRun,
+    spec: DatasetSpec,
+    *,
+    decision_id: str,
+    actor: tuple[str, str],
+) -> dict[str, Any]:
+    start, complete = (_read(row) for row in pair)
     inputs = identity.inputs_digest([digest for _, digest in complete.outputs])
-    receipt = lineage.receipt_of(
+    return lineage.receipt_of(
         start,
         complete,
         start_digest=pair[0].document_id,
         complete_digest=pair[1].document_id,
         dataset_version_id=identity.candidate_ids(run.slice, spec.spec_hash, inputs)[0],
-        decision_id=decision.decision_id,
-        actor=(by.principal, role.value),
+        decision_id=decision_id,
+        actor=actor,
     )
-    return canonical_bytes(receipt)
 
 
 def _read(row: LineageEvent) -> RunEvent:

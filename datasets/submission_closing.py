@@ -16,11 +16,10 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from audit.findings import Finding
-from datasets import identity, intake, receipts
+from datasets import credentials, identity, intake, receipts
 from datasets.errors import Refused
 from datasets.intake import DeclaredTerms, Origin, Prepared
-from datasets.models import Acquisition, Artifact, SubmittedRun
-from datasets.models.upstream import SubmissionState
+from datasets.models import Acquisition, Artifact, SubmissionState, SubmittedRun
 from datasets.people import Person
 from datasets.stores import console_store, keep
 from datasets.submissions import Sent, check_open, end, locked, record, sent_files
@@ -61,8 +60,10 @@ def check_outputs(outputs: Sequence[str], sent: Sequence[Sent]) -> list[Finding]
 
 
 def check_receipt(receipt: object, run: SubmittedRun, sent: Sequence[Sent]) -> list[Finding]:
-    """F1: the findings against the pipeline's own receipt: its form, and that it is this run's."""
-    findings = receipts.check_receipt(receipt)
+    """F1: the findings against the pipeline's own receipt: its form, that it is this run's, that nothing in it opens
+    anything: it is kept byte for byte.
+    """
+    findings = [*receipts.check_receipt(receipt), *credentials.check_absent(receipt)]
     if findings or not isinstance(receipt, Mapping):
         return findings
     findings += identity.check_run_id(receipt["run_id"])

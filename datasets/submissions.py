@@ -20,11 +20,10 @@ from django.db import IntegrityError, transaction
 from audit import ledger
 from audit.events import Event
 from audit.findings import Finding
-from datasets import identity, intake
+from datasets import credentials, identity, intake
 from datasets.errors import Refused
 from datasets.intake import DeclaredTerms
-from datasets.models import Artifact, Dataset, SubmittedFile, SubmittedRun
-from datasets.models.upstream import SubmissionState
+from datasets.models import Artifact, Dataset, SubmissionState, SubmittedFile, SubmittedRun
 from datasets.people import Person
 from datasets.policy.roles import Role
 
@@ -100,6 +99,7 @@ def check_opening(dataset: Dataset, slice_: str, terms: DeclaredTerms, *, propos
     for f in intake.check_terms(terms):
         field = "text" if f.where == "terms_text" else f.where
         findings.append(Finding(f.code, f"/terms/{field}", f.message, f.fix, f.kind))
+    findings += credentials.check_absent(asdict(terms), "/terms", prose=True)
     if dataset.current_spec is None:
         message = f"{dataset.slug} has no spec yet, so nothing can be made from a run."
         findings.append(Finding("no_spec", "/dataset_slug", message, "Record a spec first.", "missing"))

@@ -2,7 +2,7 @@
 
 Decides whose key a secret is, and whether it opens anything now. A secret has 256 random bits and is kept nowhere: its
 digest is, so it is looked up by that digest, and how long the look-up takes says nothing about any secret. What
-expired, was revoked, or belongs to an account that is gone is nobody's, all alike.
+expired, was revoked, or belongs to an account that is closed, or that a person can sign in to, is nobody's, all alike.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ LONGEST_REASON = 100
 LONGEST_LIFE = timedelta(days=366)
 #: ``last_used_at`` is written at most this often.
 USED_EVERY = timedelta(minutes=1)
+#: The group of service accounts. It carries no permission: it is their mark, with the password that none of them has.
+SERVICE_GROUP = "service accounts"
 #: Roles of people who decide; a key to such an account would be a key to a signature's owner.
 DECIDES = frozenset({Role.REVIEWER, Role.STEWARD, Role.COUNCIL, Role.AUDITOR, Role.ADMIN})
 
@@ -65,7 +67,7 @@ def revoke(*, token_pk: int, reason: str, by: Person, at: datetime) -> ServiceTo
     """Ends a token at once; the reason is kept in its history. Raises ``Refused`` when it has been revoked already."""
     with transaction.atomic():
         _check_admin(by)
-        if not 0 < len(reason.strip()) <= LONGEST_REASON or _unprintable(reason):
+        if not 0 < len(reason.strip()) <= LONGEST_REASON or is_unprintable(reason):
             message = f"Say why on one line of at most {LONGEST_REASON} characters; it is kept with the token."
             raise Refused("reason_missing", message, [Finding("reason_missing", "reason", message, kind="missing")])
         token = ServiceToken.objects.select_for_update(of=("self",)).select_related("user").get(pk=token_pk)
@@ -83,10 +85,11 @@ def token_of(secret: str, now: datetime) -> ServiceToken | None:
     """The live token that *secret* is the key of, with its account; ``None`` for everything else."""
     if SECRET.fullmatch(secret) is None:
         return None
-    token = ServiceToken.objects.filter(digest=_digest(secret)).select_related("user").first()
+    live = ServiceToken.objects.filter(digest=_digest(secret), user__groups__name=SERVICE_GROUP, user__is_active=True)
+    token = live.select_related("user").first()
     if token is None or token.revoked_at is not None or token.expires_at <= now:
         return None
-    if not token.user.is_active or token.user.username in RESERVED_PRINCIPALS:
+    if token.user.has_usable_password() or token.user.username in RESERVED_PRINCIPALS:
         return None
     return token
 
@@ -103,6 +106,16 @@ def note_use(token: ServiceToken, now: datetime) -> None:
     ServiceToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
 
 
+def is_service_account(account: User) -> bool:
+    """Whether *account* was opened as a service account, and nobody can sign in as it."""
+    return not account.has_usable_password() and account.groups.filter(name=SERVICE_GROUP).exists()
+
+
+def is_unprintable(text: str) -> bool:
+    """Whether *text* holds control characters or halves of one: it is no single line."""
+    return any(unicodedata.category(c) in {"Cc", "Cs"} for c in text)
+
+
 def check_account(account: User, by: Person) -> list[Finding]:
     """Why *account* can't have a token; empty when it can. ``where`` is the form's field."""
 
@@ -114,12 +127,15 @@ def check_account(account: User, by: Person) -> list[Finding]:
         return fault("account_inactive", f"{account.username} is no active account.", "Choose another.")
     if person.principal == by.principal:
         return fault("own_token", "You can't issue a token to your own account.", "Ask another admin.")
+    if not is_service_account(account):
+        message = f"{account.username} is a person's account: whoever holds its token would act as that person."
+        return fault("account_of_a_person", message, "Open a service account for the pipeline.")
     if decides := sorted(role.value for role in person.all_roles & DECIDES):
         message = f"{account.username} holds the role {decides[0]}: a person who decides has no service token."
         return fault("account_decides", message, "Use an account that only sends data.")
     if not person.all_roles & frozenset(UPLOADS):
         message = f"{account.username} may send data to no dataset."
-        return fault("account_sends_nothing", message, "Give it the role pipeline or contributor, or a grant, first.")
+        return fault("account_sends_nothing", message, "Open a service account for the datasets it sends to.")
     return []
 
 
@@ -129,7 +145,7 @@ def _check_admin(by: Person) -> None:
 
 
 def _check_name(name: str) -> list[Finding]:
-    if 0 < len(name.strip()) <= LONGEST_NAME and not _unprintable(name):
+    if 0 < len(name.strip()) <= LONGEST_NAME and not is_unprintable(name):
         return []
     message = f"A token's name is one line of 1 to {LONGEST_NAME} characters."
     return [Finding("name_unfit", "name", message, "Say which pipeline uses it, such as airflow-prod.")]
@@ -139,10 +155,6 @@ def _check_expiry(expires_at: datetime, at: datetime) -> list[Finding]:
     if at < expires_at <= at + LONGEST_LIFE:
         return []
     return [Finding("expiry_unfit", "expires_at", "A token ends in the future, within a year.", "Choose a nearer day.")]
-
-
-def _unprintable(text: str) -> bool:
-    return any(unicodedata.category(c) in {"Cc", "Cs"} for c in text)
 
 
 def _digest(secret: str) -> str:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,8 +23,7 @@ from datasets import lineage_events, submission_closing, submissions
 from datasets.errors import Refused
 from datasets.intake import DeclaredTerms
 from datasets.lineage_events import Kept
-from datasets.models import Artifact, Dataset, SubmittedFile, SubmittedRun
-from datasets.models.upstream import SubmissionState
+from datasets.models import Artifact, Dataset, SubmissionState, SubmittedFile, SubmittedRun
 from datasets.people import Person
 from datasets.schemas import RecordError
 from promotions import jobs
@@ -32,6 +31,8 @@ from promotions.models import Job
 from promotions.refusals import attempt
 
 MOST_RECEIPT_BYTES = 512 * 1024
+#: An acquisition is named by its bytes and its second; when that name is taken, this many later seconds are tried.
+LATER_SECONDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,16 @@ def close(*, run: SubmittedRun, receipt: bytes, by: Person, at: datetime) -> tup
     if findings:
         message = f"{len(findings)} thing(s) keep the run from being closed; it stays open and nothing is lost."
         raise Refused("receipt_faulty", message, findings)
+    for second in range(LATER_SECONDS):
+        try:
+            return _close(run=run, receipt=receipt, by=by, at=at + timedelta(seconds=second))
+        except Refused as refusal:
+            if refusal.code != "acquired_already":
+                raise
+    return _close(run=run, receipt=receipt, by=by, at=at + timedelta(seconds=LATER_SECONDS))
+
+
+def _close(*, run: SubmittedRun, receipt: bytes, by: Person, at: datetime) -> tuple[SubmittedRun, Job | None]:
     with _folder() as folder:
         whole = submission_closing.make_whole(run, receipt, folder=folder, by=by, at=at)
         with attempt(by=by, verb="submit", subject=_subject(run), at=at):
@@ -105,7 +116,7 @@ def settle(*, run: SubmittedRun, by: Person, at: datetime) -> Settled:
     pair = lineage_events.finished(run) if run.state == SubmissionState.OPEN else None
     if pair is None:
         return Settled(run)
-    findings = unsettled(run)
+    findings = (*_unsent(run), *lineage_events.contradictions(pair, run))
     if findings:
         return Settled(run, findings)
     try:
@@ -123,9 +134,22 @@ def settle(*, run: SubmittedRun, by: Person, at: datetime) -> Settled:
 
 
 def unsettled(run: SubmittedRun) -> tuple[Finding, ...]:
-    """Why an open run is not closed though its COMPLETE is there; empty when nothing is in the way, or none came."""
-    named = lineage_events.outputs_named(run) if run.state == SubmissionState.OPEN else None
-    return () if named is None else tuple(submission_closing.check_outputs(named, submissions.sent_files(run)))
+    """Why an open run is not closed though its START and COMPLETE are there; empty when one of them is still to come.
+
+    Where nothing is in the way now, closing it was interrupted or refused: then that is the finding.
+    """
+    pair = lineage_events.finished(run) if run.state == SubmissionState.OPEN else None
+    if pair is None:
+        return ()
+    findings = (*_unsent(run), *lineage_events.contradictions(pair, run))
+    message = "Everything is there, and closing the run did not succeed when it was last tried."
+    unfinished = Finding("closing_unfinished", "", message, "Send COMPLETE again; its answer says what is in the way.")
+    return findings or (unfinished,)
+
+
+def _unsent(run: SubmittedRun) -> list[Finding]:
+    named = lineage_events.outputs_named(run)
+    return [] if named is None else submission_closing.check_outputs(named, submissions.sent_files(run))
 
 
 def job_of(run: SubmittedRun) -> Job | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from promotions import urls_sources, urls_versions
-from promotions.views import actions, board, evidence, quarantine, queue, runbooks, tokens
+from promotions.views import actions, board, evidence, quarantine, queue, runbooks, service_accounts, tokens
 
 app_name = "promotions"
 
@@ -25,6 +25,8 @@ urlpatterns = [
     path("quarantine/<int:case_pk>/<slug:way>/", quarantine.resolve, name="case_resolve"),
     path("tokens/", tokens.token_list, name="tokens"),
     path("tokens/new/", tokens.issue, name="token_issue"),
+    path("tokens/accounts/new/", service_accounts.open_account, name="account_open"),
+    path("tokens/accounts/<int:account_pk>/", service_accounts.account_page, name="account"),
     path("tokens/<int:token_pk>/", tokens.token_page, name="token"),
     path("runbooks/", runbooks.runbook_list, name="runbooks"),
     path("runbooks/<str:runbook_id>/", runbooks.runbook_page, name="runbook"),

@@ -83,7 +83,7 @@ class RunStatus(Shape):
     dataset_id = serializers.CharField()
     slice = serializers.CharField()
     propose = serializers.BooleanField()
-    state = serializers.ChoiceField(choices=["open", "complete", "refused", "aborted"])
+    state = serializers.ChoiceField(choices=["open", "complete", "aborted"])
     opened_at = serializers.DateTimeField()
     closed_at = serializers.DateTimeField(allow_null=True)
     failure = serializers.CharField(allow_blank=True)

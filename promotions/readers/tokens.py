@@ -1,26 +1,28 @@
-"""Reads what admins see of service tokens: each token's state in a word, its history, and who may have one."""
+"""Reads what admins see of service tokens and service accounts: how each stands in a word, and its history."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from guardian.models import UserObjectPermission
 
 from datasets.intake import UPLOADS
-from datasets.models import RoleAssignment, ServiceToken
+from datasets.models import Dataset, RoleAssignment, ServiceToken
 from datasets.people import DATASET_ROLES, RESERVED_PRINCIPALS, names_of
-from datasets.tokens import DECIDES
+from datasets.tokens import DECIDES, SERVICE_GROUP
 
 SOON = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A token as a row shows it; ``state``: active, expiring, expired, revoked, or closed (its account is inactive)."""
+    """A token as a row shows it; ``state``: active, expiring, expired, revoked, or closed (as its account is)."""
 
     token: ServiceToken
     state: str
@@ -38,25 +40,39 @@ class Step:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A service account as a row shows it; ``state``: active or closed; ``tokens``: how many of its open something."""
+
+    user: User
+    state: str
+    datasets: tuple[Dataset, ...]
+    tokens: int
+
+
 def all_tokens() -> QuerySet[ServiceToken]:
     """Every token that was ever issued, those that still open something first."""
     return ServiceToken.objects.select_related("user").order_by("revoked_at", "-expires_at", "-pk")
 
 
 def lines(found: Iterable[ServiceToken], now: datetime) -> list[Line]:
-    """The rows of a page of tokens, in one query besides."""
+    """The rows of a page of tokens, in two queries besides."""
     rows = list(found)
     names = names_of({name for token in rows for name in (token.issued_by, token.revoked_by)} - {""})
-    return [Line(t, state_of(t, now), names[t.issued_by], names.get(t.revoked_by, "")) for t in rows]
+    serving = {user.pk for user in serving_accounts().filter(pk__in={token.user_id for token in rows})}
+    return [
+        Line(t, state_of(t, now, serves=t.user_id in serving), names[t.issued_by], names.get(t.revoked_by, ""))
+        for t in rows
+    ]
 
 
-def state_of(token: ServiceToken, now: datetime) -> str:
-    """The word for how a token stands."""
+def state_of(token: ServiceToken, now: datetime, *, serves: bool) -> str:
+    """The word for how a token stands; ``serves``: its account is an open service account."""
     if token.revoked_at is not None:
         return "revoked"
     if token.expires_at <= now:
         return "expired"
-    if not token.user.is_active:
+    if not serves:
         return "closed"
     return "expiring" if token.expires_at - now <= SOON else "active"
 
@@ -73,8 +89,44 @@ def history_of(token: ServiceToken) -> list[Step]:
     ]
 
 
+def service_accounts() -> QuerySet[User]:
+    """Every service account, the open ones first."""
+    marked = User.objects.filter(groups__name=SERVICE_GROUP, password__startswith=UNUSABLE_PASSWORD_PREFIX)
+    return marked.order_by("-is_active", "username")
+
+
+def serving_accounts() -> QuerySet[User]:
+    """The open service accounts."""
+    return service_accounts().filter(is_active=True).exclude(username__in=RESERVED_PRINCIPALS)
+
+
+def account_lines(found: Iterable[User], now: datetime) -> list[Account]:
+    """The rows of a page of service accounts, in three queries besides."""
+    users = list(found)
+    live = ServiceToken.objects.filter(user__in=users, revoked_at__isnull=True, expires_at__gt=now)
+    counts = Counter(live.values_list("user_id", flat=True))
+    sends = [grant for grant, role in DATASET_ROLES.items() if role in UPLOADS]
+    given = UserObjectPermission.objects.filter(
+        user__in=users,
+        content_type__app_label="datasets",
+        content_type__model="dataset",
+        permission__codename__in=sends,
+    ).values_list("user_id", "object_pk")
+    pairs = {(user, int(dataset)) for user, dataset in given}
+    rows = {d.pk: d for d in Dataset.objects.filter(pk__in={dataset for _, dataset in pairs}).order_by("slug")}
+    return [
+        Account(
+            user,
+            "active" if user.is_active else "closed",
+            tuple(row for pk, row in rows.items() if (user.pk, pk) in pairs),
+            counts[user.pk] if user.is_active else 0,
+        )
+        for user in users
+    ]
+
+
 def senders() -> list[User]:
-    """Active accounts that may send data somewhere and decide nothing: those that a token can be for."""
+    """Open service accounts that may send data somewhere and decide nothing: those that a token can be for."""
     held = RoleAssignment.objects.filter(revoked_at__isnull=True)
     granted = UserObjectPermission.objects.filter(content_type__app_label="datasets", content_type__model="dataset")
     sends = [grant for grant, role in DATASET_ROLES.items() if role in UPLOADS]
@@ -85,5 +137,4 @@ def senders() -> list[User]:
     may_not = Q(pk__in=held.filter(role__in=[r.value for r in DECIDES]).values("user")) | Q(
         pk__in=granted.filter(permission__codename__in=decides).values("user")
     )
-    found = User.objects.filter(may, is_active=True).exclude(may_not).exclude(username__in=RESERVED_PRINCIPALS)
-    return list(found.order_by("username"))
+    return list(serving_accounts().filter(may).exclude(may_not).order_by("username"))

@@ -1,4 +1,6 @@
-"""Service tokens: an admin's list of them, issuing one (its secret is in that one answer alone), revoking one."""
+"""Service tokens: an admin's list of them and of service accounts; issuing one, whose secret is in that one answer
+alone; revoking one.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ from datasets.models import ServiceToken
 from datasets.people import Person
 from datasets.policy.roles import Role
 from promotions import refusals
-from promotions.readers.tokens import all_tokens, history_of, lines, senders
+from promotions.readers.tokens import account_lines, all_tokens, history_of, lines, senders, service_accounts
 from promotions.views.asking import crumbs, person_of
 
 USUAL_LIFE = timedelta(days=90)
@@ -36,9 +38,7 @@ class IssueForm(forms.Form):
 
     use_required_attribute = False  # the page says what is missing, in its own words
 
-    account = forms.ChoiceField(
-        label="Service account", help_text="Accounts that may send data somewhere and decide nothing."
-    )
+    account = forms.ChoiceField(label="Service account", help_text="Open service accounts that may send to a dataset.")
     name = forms.CharField(
         label="Name",
         max_length=200,
@@ -78,10 +78,17 @@ class RevokeForm(forms.Form):
 @login_required
 @require_GET
 def token_list(request: HttpRequest) -> HttpResponse:
-    """``promotions:tokens``: every token ever issued."""
-    _admin(request)
+    """``promotions:tokens``: every token ever issued, and every service account."""
+    admin_of(request)
+    now = timezone.now()
     page = Paginator(all_tokens(), _PAGE).get_page(request.GET.get("page"))
-    context = {"page": page, "rows": lines(page.object_list, timezone.now())}
+    accounts = account_lines(service_accounts(), now)
+    context = {
+        "page": page,
+        "rows": lines(page.object_list, now),
+        "accounts": accounts,
+        "may_issue": any(account.state == "active" for account in accounts),
+    }
     return render(request, "tokens/list.html", context)
 
 
@@ -90,9 +97,9 @@ def token_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def issue(request: HttpRequest) -> HttpResponse:
     """``promotions:token_issue``: a POST answers with the new token's secret, which is nowhere else."""
-    person = _admin(request)
+    person = admin_of(request)
     now = timezone.now()
-    form = IssueForm(request.POST or None, initial={"expires_at": (now + USUAL_LIFE).date()})
+    form = IssueForm(request.POST or None, initial=_usual(request, now))
     status = 200
     if request.method == "POST":
         status = REFUSED
@@ -103,19 +110,19 @@ def issue(request: HttpRequest) -> HttpResponse:
                 with refusals.attempt(by=person, verb="issue_token", subject=f"user/{said['account']}", at=now):
                     token, secret = tokens.issue(account=form.accounts[said["account"]], **facts)
             except Refused as refusal:
-                _place(form, refusal)
+                place(form, refusal)
             else:
                 return render(
-                    request, "tokens/issued.html", {"token": token, "secret": secret, "crumbs": _crumbs("Issued")}
+                    request, "tokens/issued.html", {"token": token, "secret": secret, "crumbs": crumbs_to("Issued")}
                 )
-    return render(request, "tokens/issue.html", {"form": form, "crumbs": _crumbs("Issue")}, status=status)
+    return render(request, "tokens/issue.html", {"form": form, "crumbs": crumbs_to("Issue")}, status=status)
 
 
 @login_required
 @require_http_methods(["GET", "POST"])
 def token_page(request: HttpRequest, token_pk: int) -> HttpResponse:
     """``promotions:token``: one token and its history; a POST revokes it."""
-    person = _admin(request)
+    person = admin_of(request)
     token = ServiceToken.objects.select_related("user").filter(pk=token_pk).first()
     if token is None:
         raise Http404
@@ -127,24 +134,30 @@ def token_page(request: HttpRequest, token_pk: int) -> HttpResponse:
             with refusals.attempt(by=person, verb="revoke_token", subject=f"user/{token.user.username}", at=now):
                 tokens.revoke(token_pk=token.pk, reason=form.cleaned_data["reason"], by=person, at=now)
         except Refused as refusal:
-            _place(form, refusal)
+            place(form, refusal)
             status = REFUSED if refusal.findings else 409
         else:
             messages.success(request, "The token is revoked. It opens nothing from now on.")
             return redirect("promotions:token", token_pk=token.pk)
     token.refresh_from_db()
-    context = {"row": lines([token], now)[0], "steps": history_of(token), "form": form, "crumbs": _crumbs(token.name)}
+    context = {"row": lines([token], now)[0], "steps": history_of(token), "form": form, "crumbs": crumbs_to(token.name)}
     return render(request, "tokens/token.html", context, status=status)
 
 
-def _admin(request: HttpRequest) -> Person:
+def _usual(request: HttpRequest, now: datetime) -> dict[str, Any]:
+    return {"expires_at": (now + USUAL_LIFE).date(), "account": request.GET.get("account", "")}
+
+
+def admin_of(request: HttpRequest) -> Person:
+    """The admin who asks; everyone else is told that these pages are an admin's."""
     person = person_of(request)
     if Role.ADMIN not in person.roles:
-        raise PermissionDenied("Only an admin sees, issues and revokes service tokens.")
+        raise PermissionDenied("Only an admin sees and changes service accounts and their tokens.")
     return person
 
 
-def _place(form: forms.Form, refusal: Refused) -> None:
+def place(form: forms.Form, refusal: Refused) -> None:
+    """Puts a refusal's findings beside the form's fields."""
     for finding in refusal.findings:
         form.add_error(
             finding.where if finding.where in form.fields else None, f"{finding.message} {finding.fix}".strip()
@@ -153,5 +166,6 @@ def _place(form: forms.Form, refusal: Refused) -> None:
         form.add_error(None, refusal.message)
 
 
-def _crumbs(label: str) -> list[dict[str, Any]]:
+def crumbs_to(label: str) -> list[dict[str, Any]]:
+    """The way here from the list of tokens."""
     return crumbs(("Service tokens", reverse("promotions:tokens")), (label, ""))

@@ -15,8 +15,8 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from datasets import tokens
-from datasets.people import assign_role, give_grant, person_for
+from datasets import service_accounts, tokens
+from datasets.people import assign_role, take_grant
 from datasets.policy.roles import Role
 from tests.world import TERMS, World, wells
 
@@ -125,12 +125,15 @@ def token_for(world: World, account: User, **changes: Any) -> str:
 
 
 def service_account(world: World, name: str, *, role: Role | None = None, grant: str = "") -> User:
-    account = User.objects.create_user(name)
-    facts = {"user": account, "by": person_for(world.users["admin"]), "reason": "A test.", "at": timezone.now()}
+    """A service account for the world's dataset; with *role* in place of its grant."""
+    admin, now = world.person("admin"), timezone.now()
+    facts = {"name": name.capitalize(), "slug": name.removeprefix("svc-"), "reason": "A test.", "by": admin, "at": now}
+    account = service_accounts.open_account(datasets=[world.dataset], **facts)
+    changed = {"user": account, "by": admin, "reason": "A test.", "at": now}
+    if not grant:
+        take_grant(dataset=world.dataset, grant=service_accounts.GRANT, **changed)
     if role:
-        assign_role(role=role, **facts)
-    if grant:
-        give_grant(dataset=world.dataset, grant=grant, **facts)
+        assign_role(role=role, **changed)
     return account
 
 
