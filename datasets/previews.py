@@ -5,33 +5,29 @@ Never reads the source: a preview of generalized data is generalized. At most 30
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import pyarrow.parquet as pq
 import shapely
 
 from datasets.formats.geometry import Shape
-from datasets.formats.preview import Preview
-
-BATCH_ROWS = 2_000
+from datasets.formats.preview import Preview, draw
 
 
 def write_preview(parquet: Path, target: Path) -> None:
-    """Writes a simplified GeoJSON FeatureCollection of *parquet* to *target*; empty where there is no geometry."""
-    with pq.ParquetFile(parquet) as file:
-        geo = json.loads((file.schema_arrow.metadata or {}).get(b"geo", b"{}"))
-        column = geo.get("primary_column")
-        if column is None:
-            target.write_bytes(Preview(0, None).as_bytes())
-            return
-        bbox = geo["columns"][column].get("bbox")
-        preview = Preview(file.metadata.num_rows, tuple(bbox) if bbox else None)
-        row = 0
-        for batch in file.iter_batches(BATCH_ROWS, columns=[column]):
-            for wkb in batch.column(0).to_pylist():
-                row += 1
-                preview.offer(row - 1, row, None if wkb is None else _shape(wkb))
+    """Writes a simplified GeoJSON FeatureCollection of *parquet* to *target*; empty where there is no geometry.
+
+    In degrees of WGS 84, whatever system the file is in. Raises ``UnreadableSource`` where it has none.
+    """
+    target.write_bytes(draw(parquet))
+
+
+def write_footprint(raster: Mapping[str, Any], target: Path) -> None:
+    """Writes a raster's footprint to *target*, as the one feature; *raster* as ``NormalizeResult.raster`` has it."""
+    west, south, east, north = raster["bbox"]
+    preview = Preview(1, (west, south, east, north))
+    preview.offer(0, 1, _shape(shapely.to_wkb(shapely.geometry.shape(raster["footprint"]))))
     target.write_bytes(preview.as_bytes())
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from datasets.formats.errors import Limits, UnreadableSource
-from datasets.formats.geojson_source import _record as record_of
+from datasets.formats.geojson_source import record_of
 from datasets.formats.json_stream import JsonStream
 from datasets.formats.records import Record, Reject
 from datasets.formats.sniff import RECORD_SEPARATOR

@@ -41,7 +41,7 @@ def read_geojson(source: Path, limits: Limits, progress: Callable[[int], None]) 
                 has_features = True
                 for item in text.items():
                     rows += 1
-                    yield _record(item, rows, limits)
+                    yield record_of(item, rows, limits)
             else:
                 others[name] = text.value()
                 _check_crs(name, others[name])
@@ -83,10 +83,11 @@ def _single(members: dict[str, Any], limits: Limits) -> Record | Reject:
         message = "This JSON object is not GeoJSON: its type is not one of RFC 7946's nine."
         raise UnreadableSource("not_geojson", "/type", message, "Give a FeatureCollection, Feature or geometry.")
     feature = members if kind == "Feature" else {"type": "Feature", "properties": None, "geometry": members}
-    return _record(feature, 1, limits)
+    return record_of(feature, 1, limits)
 
 
-def _record(feature: Any, row: int, limits: Limits) -> Record | Reject:
+def record_of(feature: Any, row: int, limits: Limits) -> Record | Reject:
+    """The record of one parsed feature, ``row`` counted from 1, or why it can't be kept."""
     try:
         if not isinstance(feature, dict) or feature.get("type") != "Feature":
             raise RecordProblem("not_a_feature", "The item is not an object of type Feature.")

@@ -78,16 +78,10 @@ def _normalize(contents: Contents, job: Job, preview: Path | None) -> NormalizeR
     if not outcome.rows_written:
         message = f"None of the {outcome.rows_read} records can be kept."
         raise UnreadableSource("no_valid_records", "records", message, "Read the rejects file, then mend the source.")
-    picture = _picture(outcome, job) if preview is not None else b""
+    picture = draw(job.target) if preview is not None else b""
     if preview is not None:
         preview.write_bytes(picture)
     return _result(first.format, contents, outcome, job, len(picture))
-
-
-def _picture(outcome: Outcome, job: Job) -> bytes:
-    if outcome.geometry is None or outcome.placer is None:
-        return b'{"features":[],"type":"FeatureCollection"}'
-    return draw(job.target, outcome.geometry, outcome.placer.target, outcome.placer.bbox())
 
 
 def _result(source_format: str, contents: Contents, outcome: Outcome, job: Job, preview_bytes: int) -> NormalizeResult:

@@ -1,8 +1,8 @@
 """Keeps a small picture of a dataset for the page's map: a simplified GeoJSON FeatureCollection.
 
 Decides which rows are shown: every n-th, so that the same rows are shown on every run. Never holds more than a bounded
-number of geometries, and never a property but the row number. It is a picture of the input to policy, not of its
-output: whoever shows it must ask the policy decision point first (clause C1).
+number of geometries, and never a property but the row number. It is a picture of the file it is drawn from:
+whoever shows it must ask the policy decision point first (clause C1).
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 import pyproj
 import shapely
 
+from datasets.formats.degrees import NO_DEGREES, way_to_degrees, whereabouts
+from datasets.formats.errors import UnreadableSource
 from datasets.formats.geometry import Shape
 
 MAX_BYTES = 300_000
@@ -73,15 +75,19 @@ class Preview:
         return json.dumps(collection, separators=(",", ":"), sort_keys=True).encode()
 
 
-def draw(parquet: Path, column: str, crs: pyproj.CRS, bbox: tuple[float, float, float, float] | None) -> bytes:
-    """The picture of a written file. ``crs``: of its geometries; ``bbox``: theirs, in degrees of WGS 84."""
-    wgs84 = pyproj.CRS.from_user_input("EPSG:4326")
-    same = crs.equals(wgs84, ignore_axis_order=True)
-    way = None if same else pyproj.Transformer.from_crs(crs, wgs84, always_xy=True)
+def draw(parquet: Path) -> bytes:
+    """The picture of a GeoParquet file, in degrees of WGS 84 (RFC 7946 §4); empty where there is no geometry.
+
+    Raises ``UnreadableSource`` where the file's coordinates have no degrees, or no one says what they are.
+    """
     with pq.ParquetFile(parquet) as file:
-        picture = Preview(file.metadata.num_rows, bbox)
+        where = whereabouts(file)
+        if where is None:
+            return Preview(0, None).as_bytes()
+        way = way_to_degrees(where.crs)
+        picture = Preview(file.metadata.num_rows, where.bbox)
         row = 0
-        for batch in file.iter_batches(_BATCH_ROWS, columns=[column]):
+        for batch in file.iter_batches(_BATCH_ROWS, columns=[where.column]):
             for wkb in batch.column(0):
                 row += 1
                 if wkb.is_valid and (row - 1) % picture.step == 0:
@@ -93,6 +99,8 @@ def _shape_of(wkb: bytes, way: pyproj.Transformer | None) -> Shape:
     geometry = shapely.force_2d(shapely.from_wkb(wkb))
     if way is not None:
         geometry = shapely.transform(geometry, lambda xy: np.column_stack(way.transform(xy[:, 0], xy[:, 1])))
+    if not np.isfinite(shapely.get_coordinates(geometry)).all():
+        raise UnreadableSource(*NO_DEGREES)
     west, south, east, north = geometry.bounds
     vertices = int(shapely.get_num_coordinates(geometry))
     return Shape(shapely.to_wkb(geometry), (west, south, east, north), geometry.geom_type, vertices)
