@@ -103,15 +103,20 @@ def _check_admin(by: Person) -> None:
         raise Refused("not_an_admin", "Only an admin opens and closes service accounts.")
 
 
+def check_slug(slug: str) -> list[Finding]:
+    """Why *slug* can't end the principal of a service account; empty when it can."""
+    if SLUG.fullmatch(slug) is not None and len(slug) <= LONGEST_SLUG:
+        return []
+    message = f"A short name has lower-case letters, digits and single hyphens, at most {LONGEST_SLUG}."
+    return [Finding("slug_unfit", "slug", message, f"Example: airflow-prod, for {PREFIX}airflow-prod.")]
+
+
 def _check_names(name: str, slug: str) -> list[Finding]:
     findings = []
     if not 0 < len(name.strip()) <= LONGEST_NAME or tokens.is_unprintable(name):
         message = f"A service account's name is one line of 1 to {LONGEST_NAME} characters."
         findings.append(Finding("name_unfit", "name", message, "Say what it is, such as Airflow, production."))
-    if SLUG.fullmatch(slug) is None or len(slug) > LONGEST_SLUG:
-        message = f"Its short name has lower-case letters, digits and single hyphens, at most {LONGEST_SLUG}."
-        findings.append(Finding("slug_unfit", "slug", message, f"Example: airflow-prod, for {PREFIX}airflow-prod."))
-    return findings
+    return findings + check_slug(slug)
 
 
 def _check_datasets(datasets: Collection[Dataset]) -> list[Finding]:

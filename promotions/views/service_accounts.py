@@ -61,7 +61,10 @@ class OpenForm(forms.Form):
         self.fields["datasets"].choices = choices  # type: ignore[attr-defined]  # a MultipleChoiceField
 
     def clean_slug(self) -> str:
-        return str(self.cleaned_data["slug"]).removeprefix(service_accounts.PREFIX)
+        slug = str(self.cleaned_data["slug"]).removeprefix(service_accounts.PREFIX)
+        for finding in service_accounts.check_slug(slug):  # said together with what is missing elsewhere
+            raise forms.ValidationError(f"{finding.message} {finding.fix}")
+        return slug
 
 
 class CloseForm(forms.Form):

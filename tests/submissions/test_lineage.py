@@ -6,17 +6,21 @@ import gzip
 import itertools
 import json
 import uuid
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audit.canonical import canonical_bytes
 from audit.digests import digest_bytes
-from datasets import lineage, lineage_events
+from datasets import lineage, lineage_events, submissions
+from datasets.errors import Refused
 from datasets.models import Acquisition, LineageEvent, SubmittedRun
 from datasets.receipts import check_receipt
-from datasets.stores import read_document
+from datasets.stores import keep, read_document
+from promotions import submitted_runs
 from promotions.models import Job
 from tests.submissions.conftest import DATA, DIGEST, ENVIRONMENT, event, opening, submission
 
@@ -233,3 +237,55 @@ def test_nothing_happens_when_the_ledger_refuses_an_event(sender, monkeypatch):
     monkeypatch.setattr(lineage_events.ledger, "append", full)
     assert sender.lineage(event("START", str(uuid.uuid4()))).status_code == 500
     assert (LineageEvent.objects.count(), SubmittedRun.objects.count()) == (0, 0)
+
+
+def test_the_same_bytes_in_the_same_second_take_the_next_one(sender):
+    """An acquisition is named by its bytes and its second, so the second run is recorded a second later."""
+    now, by = timezone.now(), sender.world.person("svc-airflow")
+    for _ in range(2):
+        run = str(uuid.uuid4())
+        sender.lineage(event("START", run))
+        SubmittedRun.objects.filter(run_uuid=run).update(opened_at=now)
+        submissions.receive_file(
+            run_pk=SubmittedRun.objects.get(run_uuid=run).pk,
+            path="wells.geojson",
+            artifact=keep(DATA, media_type="application/geo+json", at=now),
+            by=by,
+            at=now,
+        )
+        submitted_runs.keep_event(document=event("COMPLETE", run, minute=9), by=by, at=now)
+        found = SubmittedRun.objects.select_related("dataset__current_spec").get(run_uuid=run)
+        settled = submitted_runs.settle(run=found, by=by, at=now)
+        assert (settled.run.state, settled.findings) == ("complete", ())
+    seconds = [a.acquired_at for a in Acquisition.objects.order_by("acquired_at")]
+    assert (len(seconds), seconds[1] - seconds[0], Job.objects.count()) == (2, timedelta(seconds=1), 2)
+
+
+def test_events_that_contradict_each_other_leave_the_run_open_and_its_status_says_why(sender):
+    run = str(uuid.uuid4())
+    sender.lineage(event("START", run, minute=9))
+    sender.send(run)
+    answer = sender.lineage(event("COMPLETE", run, minute=2))
+    said = sender.status(run).json()
+    assert answer.json()["state"] == said["state"] == "open"
+    assert [f["code"] for f in said["findings"]] == ["receipt_before_run"]
+    assert said["findings"] == answer.json()["findings"]
+    assert sender.close(run).json()["state"] == "complete"
+
+
+def test_a_closing_that_was_broken_off_shows_in_the_status_and_is_made_good_by_the_same_complete(sender, monkeypatch):
+    run = str(uuid.uuid4())
+    sender.lineage(event("START", run))
+    sender.send(run)
+
+    def unsure(**_):
+        raise Refused("store_unavailable", "The store can't be read now.")
+
+    monkeypatch.setattr(submitted_runs, "close", unsure)
+    answer = sender.lineage(event("COMPLETE", run)).json()
+    assert (answer["state"], [f["code"] for f in answer["findings"]]) == ("open", ["store_unavailable"])
+    monkeypatch.undo()
+    said = sender.status(run).json()
+    assert (said["state"], [f["code"] for f in said["findings"]]) == ("open", ["closing_unfinished"])
+    again = sender.lineage(event("COMPLETE", run)).json()
+    assert (again["event"], again["state"], sender.status(run).json()["findings"]) == ("known", "complete", [])

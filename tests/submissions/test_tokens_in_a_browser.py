@@ -1,4 +1,6 @@
-"""An admin at a browser: issues a token, copies its secret once, revokes it; on a desk and a phone, light and dark."""
+"""An admin at a browser: opens a service account, issues its token, copies the secret once, revokes it, closes the
+account; on a desk and a phone, light and dark.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import importlib
 
 import pytest
 from django.apps import apps
+from django.contrib.auth.models import User
 
 from datasets.models import PolicyLabel, ServiceToken
 from tests.submissions.conftest import build
@@ -40,8 +43,19 @@ def test_a_token_from_its_issue_to_its_end(sender, live_server, page, screenshot
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_role("link", name="Tokens", exact=True).first.click()
     pictures(page, screenshot, "list")
+    page.get_by_role("link", name="Open a service account").click()
+    page.get_by_label("Name", exact=True).fill("Dagster, nightly")
+    page.get_by_label("Short name").fill("Dagster Nightly")
+    page.get_by_role("button", name="Open the account").click()
+    assert page.get_by_role("alert").is_visible()
+    pictures(page, screenshot, "open")
+    page.get_by_label("Short name").fill("dagster-nightly")
+    page.get_by_label("Test wells").check()
+    page.get_by_label("Reason").fill("The wells are made nightly.")
+    page.get_by_role("button", name="Open the account").click()
+    assert page.get_by_text("The account svc-dagster-nightly is open.").is_visible()
     page.get_by_role("link", name="Issue a token").click()
-    page.get_by_label("Service account").select_option("svc-airflow")
+    assert page.get_by_label("Service account").input_value() == "svc-dagster-nightly"
     page.get_by_role("button", name="Issue the token").click()
     assert page.get_by_role("alert").is_visible()
     pictures(page, screenshot, "issue")
@@ -58,3 +72,11 @@ def test_a_token_from_its_issue_to_its_end(sender, live_server, page, screenshot
     assert page.get_by_text("The token is revoked.").is_visible()
     pictures(page, screenshot, "token")
     assert ServiceToken.objects.get(name="dagster-nightly").revoked_by == "admin"
+    page.get_by_role("link", name="Service tokens").first.click()
+    page.get_by_role("link", name="Dagster, nightly").click()
+    pictures(page, screenshot, "account")
+    page.get_by_label("Reason").fill("The pipeline is gone.")
+    page.get_by_role("button", name="Close the account").click()
+    assert page.get_by_text("The account is closed.").is_visible()
+    assert not User.objects.get(username="svc-dagster-nightly").is_active
+    pictures(page, screenshot, "closed")
