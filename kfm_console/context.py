@@ -14,11 +14,12 @@ from django.utils.functional import SimpleLazyObject
 
 from datasets.people import LEDGER_READERS, Person
 from kfm_console.templatetags.console import relative
+from promotions import notices
 from promotions.readers import home
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
-    """``viewer_roles``, ``waiting_count`` and ``ledger_state`` for signed-in viewers."""
+    """``viewer_roles``, ``waiting_count``, ``notice_count`` and ``ledger_state`` for signed-in viewers."""
     user = getattr(request, "user", None)
     person = getattr(request, "person", None)
     if user is None or person is None or not user.is_authenticated:
@@ -26,6 +27,7 @@ def console(request: HttpRequest) -> dict[str, Any]:
     return {
         "viewer_roles": SimpleLazyObject(lambda: sorted(role.value for role in person.all_roles)),
         "waiting_count": SimpleLazyObject(lambda: len(home.waiting_for(person))),
+        "notice_count": SimpleLazyObject(lambda: notices.unread(person.principal).count()),
         "ledger_state": SimpleLazyObject(lambda: ledger_state(person) if person.all_roles else {}),
     }
 

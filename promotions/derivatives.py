@@ -93,7 +93,7 @@ def _open(  # noqa: PLR0913 - as above
         if not reason:
             raise Refused("reason_missing", "Say why: the reason is kept with the case, and both versions point to it.")
         spec = registry.record_derived_spec(
-            source=version.spec, spec=_spec(version, obligations, label), by=by, role=role, at=at
+            source=version.spec, spec=proposed_spec(version, obligations, label), by=by, role=role, at=at
         )
         job = jobs.owe_reprocess(version=version, spec=spec, by=by, at=at)
         _append(case, spec, job, reason, by, role, at)
@@ -101,7 +101,8 @@ def _open(  # noqa: PLR0913 - as above
         return job
 
 
-def _spec(version: DatasetVersion, obligations: list[dict[str, Any]], label: str) -> dict[str, Any]:
+def proposed_spec(version: DatasetVersion, obligations: list[dict[str, Any]], label: str) -> dict[str, Any]:
+    """The spec that opening would record; pages show it before the click. Raises ``Refused`` as opening would."""
     try:
         added = parse_obligations(obligations)
     except ObligationError as problem:

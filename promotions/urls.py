@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from promotions import urls_sources, urls_versions
-from promotions.views import actions, board, evidence, quarantine, queue, runbooks, service_accounts, tokens
+from promotions import urls_inbox, urls_sources, urls_versions
+from promotions.views import actions, board, evidence, queue, runbooks, service_accounts, tokens
 
 app_name = "promotions"
 
@@ -18,11 +18,6 @@ urlpatterns = [
     path(f"{_REVIEW}evaluate/", actions.evaluate, name="evaluate"),
     path(f"{_REVIEW}<slug:name>/", actions.act, name="act"),
     path("evidence/<slug:slug>/<version:version_id>/<str:digest>/", evidence.document_page, name="evidence_document"),
-    path("quarantine/", quarantine.quarantine_page, name="quarantine"),
-    path("quarantine/<int:case_pk>/", quarantine.case_page, name="case"),
-    path("quarantine/<int:case_pk>/plan/", quarantine.plan, name="case_plan"),
-    path("quarantine/<int:case_pk>/run/", quarantine.run, name="case_run"),
-    path("quarantine/<int:case_pk>/<slug:way>/", quarantine.resolve, name="case_resolve"),
     path("tokens/", tokens.token_list, name="tokens"),
     path("tokens/new/", tokens.issue, name="token_issue"),
     path("tokens/accounts/new/", service_accounts.open_account, name="account_open"),
@@ -30,6 +25,7 @@ urlpatterns = [
     path("tokens/<int:token_pk>/", tokens.token_page, name="token"),
     path("runbooks/", runbooks.runbook_list, name="runbooks"),
     path("runbooks/<str:runbook_id>/", runbooks.runbook_page, name="runbook"),
+    *urls_inbox.urlpatterns,
     *urls_sources.urlpatterns,
     *urls_versions.urlpatterns,
 ]
