@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from promotions import urls_inbox, urls_sources, urls_versions
+from promotions import urls_inbox, urls_quality, urls_sources, urls_versions
 from promotions.views import actions, board, evidence, queue, runbooks, service_accounts, tokens
 
 app_name = "promotions"
@@ -26,6 +26,7 @@ urlpatterns = [
     path("runbooks/", runbooks.runbook_list, name="runbooks"),
     path("runbooks/<str:runbook_id>/", runbooks.runbook_page, name="runbook"),
     *urls_inbox.urlpatterns,
+    *urls_quality.urlpatterns,
     *urls_sources.urlpatterns,
     *urls_versions.urlpatterns,
 ]
