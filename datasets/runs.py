@@ -56,12 +56,16 @@ def record_run(  # noqa: PLR0913 - a receipt's own fields
     role: str,
     at: datetime,
     hold: Callable[[], None],
+    handed_on: Sequence[NewFile] = (),
 ) -> RunReceipt:
     """Builds the receipt, stores its bytes, enters it in the ledger and files the outputs under *version*.
 
     ``hold`` is called first, inside the transaction: it raises when whoever runs this no longer may (a lost claim), and
-    what it locked stays locked until the run is recorded.
+    what it locked stays locked until the run is recorded. ``handed_on``: inputs that go on as they are; they are filed
+    as the version's, and the receipt names them among its inputs alone, since another run brought them.
     """
+    if not {file.artifact.digest for file in handed_on} <= {artifact.digest for artifact in inputs}:
+        raise ValueError("A run hands on only what it took in.")
     hold()
     document = receipts.build_receipt(
         run_id=run_id,
@@ -98,7 +102,7 @@ def record_run(  # noqa: PLR0913 - a receipt's own fields
     )
     VersionArtifact.objects.bulk_create(
         VersionArtifact(version=version, artifact=f.artifact, receipt=row, zone=f.zone, part=f.part, path=f.path)
-        for f in files
+        for f in (*files, *handed_on)
     )
     return row
 

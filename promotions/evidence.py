@@ -19,6 +19,7 @@ from datasets import decisions
 from datasets.catalogs.crosslinks import StoredArtifact
 from datasets.catalogs.triplet import TripletDocuments, read_triplet
 from datasets.models import DatasetVersion, PolicyDecision, PolicyLabel, RunReceipt, VersionArtifact
+from datasets.policy.obligations import ObligationKind
 from datasets.policy.requests import Action
 from datasets.runs import current_files, current_receipts
 from datasets.stores import measure, read_document
@@ -29,6 +30,8 @@ from promotions.gates import a_identity, b_rights, c_sensitivity, d_catalogs, e_
 
 #: Parts of a version that a release hands out, and those that are its catalogs.
 RELEASED_PARTS = ("data", "preview", "qa_report", "terms")
+#: Of these, the ones that hold something of the data themselves.
+DATA_PARTS = ("data", "preview")
 CATALOG_PARTS = ("dcat", "dcat_turtle", "stac_collection", "stac_item", "prov", "prov_turtle", "receipt")
 #: Roles the parts have in the catalogs.
 CATALOG_ROLES = {"data": "data", "preview": "overview", "qa_report": "qa", "terms": "terms"}
@@ -103,6 +106,22 @@ class Shelf:
         file = self.part(name)
         return file.artifact_id if file else None
 
+    @property
+    def withheld(self) -> bool:
+        """Whether the release decision lets nothing of the data out, and nothing of them lies ready to go out."""
+        return self.metadata_only and not self.parts(DATA_PARTS)
+
+    @property
+    def metadata_only(self) -> bool:
+        """Whether the release decision lets nothing of the data out."""
+        owed = decisions.document_of(self.decision)["obligations"] if self.decision else ()
+        return any(obligation.get("type") == ObligationKind.METADATA_ONLY.value for obligation in owed)
+
+    def media_type(self, file: VersionArtifact) -> str:
+        """As the version has it: a raster that went on as it came is what its reader found, whatever was declared."""
+        raster = self.json(self.digest_of("raster")) if file.part == "data" else None
+        return str(raster["media_type"]) if raster else file.artifact.media_type
+
     def triplet(self) -> TripletDocuments | None:
         """The stored catalog documents, when all are readable."""
         dcat, collection, prov = (self.document(self.digest_of(n)) for n in ("dcat", "stac_collection", "prov"))
@@ -120,7 +139,7 @@ class Shelf:
             "dataset_version_id": self.version.version_id,
             "spec_hash": self.version.spec.spec_hash,
             "artifacts": [
-                {"path": f.path, "digest": f.artifact_id, "media_type": f.artifact.media_type}
+                {"path": f.path, "digest": f.artifact_id, "media_type": self.media_type(f)}
                 for f in self.parts(RELEASED_PARTS)
             ],
             "catalogs": [{"path": f.path, "digest": f.artifact_id} for f in self.parts(CATALOG_PARTS)]
@@ -219,7 +238,7 @@ def _rights(shelf: Shelf, *, whole: bool) -> b_rights.Evidence:
     return b_rights.Evidence(
         captured=b_rights.Terms("terms", acquisition.license, acquisition.rights_holder, acquisition.attribution),
         documents=tuple(documents),
-        carries_bytes=True,
+        carries_bytes=not shelf.withheld,
         terms_recorded_digest=acquisition.terms_id,
         terms_measured_digest=shelf.measured(acquisition.terms_id),
         terms_size_bytes=acquisition.terms.size_bytes,
@@ -244,6 +263,8 @@ def _terms_watch(shelf: Shelf) -> dict[str, Any]:
 def _sensitivity(shelf: Shelf, *, whole: bool) -> c_sensitivity.Evidence:
     decision = shelf.decision
     report = shelf.json(shelf.digest_of("catalog_verification" if whole else "verification"))
+    # Where nothing of the data goes out, what was verified is that the checked bytes are held back.
+    output = shelf.part("normalized") if shelf.withheld else shelf.part("data")
     return c_sensitivity.Evidence(
         version_id=shelf.version.version_id,
         dataset_slug=shelf.version.dataset.slug,
@@ -251,9 +272,10 @@ def _sensitivity(shelf: Shelf, *, whole: bool) -> c_sensitivity.Evidence:
         known_labels=tuple(PolicyLabel.objects.order_by("name").values_list("name", flat=True)),
         decision=decisions.document_of(decision) if decision else None,
         replayed=_answer(decisions.replay(decision)) if decision else None,
-        output_digest=shelf.measured(shelf.digest_of("data") or "") if shelf.part("data") else None,
+        output_digest=shelf.measured(output.artifact_id) if output else None,
         verified_digest=report.get("verified_digest") if report else None,
         verification=tuple(Finding(**f) for f in report["findings"]) if report else None,
+        data_outgoing=tuple(sorted({f.path for f in shelf.parts(DATA_PARTS)})),
     )
 
 
@@ -307,7 +329,8 @@ def _quality(shelf: Shelf) -> e_quality.Evidence:
 
 
 def _receipts(shelf: Shelf) -> f_receipt.Evidence:
-    required = ["ingest", "validate"] + (["redact"] if shelf.part("normalized") else []) + ["catalog"]
+    redacted = shelf.part("normalized") is not None and not shelf.withheld
+    required = ["ingest", "validate"] + (["redact"] if redacted else []) + ["catalog"]
     return f_receipt.Evidence(
         version_id=shelf.version.version_id,
         required=tuple(required),

@@ -36,7 +36,7 @@ def envelope_wkt(bbox: tuple[float, float, float, float]) -> str:
 
 def _nodes(facts: CatalogFacts) -> list[Node]:
     iri = dataset_iri(facts.dataset_slug, facts.dataset_version_id)
-    data = [item for item in facts.artifacts if item.role == "data"]
+    data = list(facts.distributed)
     nodes = [_dataset(facts, iri, data), *_people(facts, iri), _spatial(facts, iri), _temporal(facts, iri)]
     nodes += [_theme(theme) for theme in dict.fromkeys(facts.themes)]
     for artifact in data:
@@ -116,7 +116,9 @@ def _people(facts: CatalogFacts, iri: str) -> list[Node]:
 def _spatial(facts: CatalogFacts, iri: str) -> Node:
     node: Node = {"@id": f"{iri}#spatial", "@type": "dct:Location"}
     if facts.published_bbox is None:
-        return node | {"rdfs:label": text("No spatial extent: the records name no place.")}
+        withheld = "No spatial extent: the data are held back, and their description names no place."
+        told = "No spatial extent: the records name no place." if facts.carries_bytes else withheld
+        return node | {"rdfs:label": text(told)}
     return node | {"dcat:bbox": typed(envelope_wkt(facts.published_bbox), "geosparql:wktLiteral")}
 
 

@@ -21,8 +21,11 @@ _TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z")
 _SLICE: Final = re.compile(r"\d{4}(-\d{2}(-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?Z)?)?)?")
 _KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _MEDIA: Final = re.compile(r"[a-z]+/[A-Za-z0-9.+_-]+(\s*;.*)?")
+_CODE: Final = re.compile(r"[A-Z]+:[A-Za-z0-9]+")
 _COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
 
+#: Roles of artifacts that are records about the data; every other one may hold something of the data themselves.
+RECORD_ROLES: Final = frozenset({"qa", "terms", "metadata"})
 WHOLE_DEGREE_LABEL: Final = "restricted_sensitive_location"
 WORLD: Final = (-180.0, -90.0, 180.0, 90.0)
 
@@ -53,8 +56,9 @@ class ArtifactFact:
     """One stored file of the version.
 
     ``key``: names it in STAC assets and DCAT distributions, unique in the version, ``[A-Za-z0-9][A-Za-z0-9_.-]*``;
-    ``path``: inside the version's processed zone; ``role``: ``data`` files become distributions, every role
-    (``qa``, ``terms``, ``metadata``, …) an asset and an entity; ``run_id``: the one run that produced it.
+    ``path``: inside the version's processed zone; ``role``: ``data`` files become distributions (see
+    ``CatalogFacts.distributed``), every role (``qa``, ``terms``, ``metadata``, …) an asset and an entity; ``run_id``:
+    the one run that produced it.
     """
 
     key: str
@@ -115,11 +119,28 @@ class RunFact:
 
 
 @dataclass(frozen=True, slots=True)
+class Grid:
+    """How a raster's pixels lie. ``code``: of its coordinate system, ``EPSG:<n>``, or ``""`` where it has no code;
+    ``shape``: rows and columns; ``transform``: from column and row to coordinates, as STAC's ``proj:transform``.
+    """
+
+    code: str
+    shape: tuple[int, int]
+    transform: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        _require(not self.code or _CODE.fullmatch(self.code), f"{self.code!r} is no code of a coordinate system.")
+        _require(min(self.shape) > 0, "A raster has at least one row and one column.")
+        _require(len(self.transform) == 6, "A raster's transform has six numbers.")  # noqa: PLR2004
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogFacts:
     """All that the triplet says about one dataset version.
 
     ``license``: an SPDX expression or ``LicenseRef-…`` (whether it permits release is gate B's question);
-    ``bbox``: west, south, east, north in degrees, EPSG:4326 longitude first, or None when the data has no place;
+    ``bbox``: west, south, east, north in degrees, EPSG:4326 longitude first, or None when the data has no place; under
+    ``metadata_only`` the spec's hint, never the data's. ``grid``: of the data where they are a raster;
     ``temporal_start``/``temporal_end``: ``YYYY[-MM[-DD[THH:MM:SSZ]]]``, the period the data speaks about;
     ``obligations``: the policy decision's, as plain JSON objects; ``issued_at``: a recorded time, RFC 3339 UTC;
     ``approval_roles``: roles that must sign (the approvals themselves are in the promotion manifest, because people
@@ -150,6 +171,7 @@ class CatalogFacts:
     runs: tuple[RunFact, ...]
     approval_roles: tuple[str, ...]
     api_base_url: str
+    grid: Grid | None = None
 
     def __post_init__(self) -> None:
         _require(_SLUG.fullmatch(self.dataset_slug), f"{self.dataset_slug!r} is no dataset_slug (a-z, 0-9, _).")
@@ -183,7 +205,12 @@ class CatalogFacts:
     def _check_producers(self) -> None:
         runs = [run.run_id for run in self.runs]
         _require(runs and len(set(runs)) == len(runs), "The facts need at least one run, each listed once.")
-        _require(any(item.role == "data" for item in self.artifacts), "The facts hold no artifact of role data.")
+        if self.carries_bytes:
+            _require(any(item.role == "data" for item in self.artifacts), "The facts hold no artifact of role data.")
+        else:
+            records = self.grid is None and all(item.role in RECORD_ROLES for item in self.artifacts)
+            _require(records, "Under metadata_only nothing of the data may be cataloged.")
+            _require(self.artifacts, "The facts hold no artifact.")
         keys = [item.key for item in self.artifacts]
         _require(len(set(keys)) == len(keys), "Two artifacts share a key.")
         paths = [item.path for item in self.artifacts]
@@ -215,3 +242,10 @@ class CatalogFacts:
     def carries_bytes(self) -> bool:
         """False under the ``metadata_only`` obligation: distributions then have no download URL."""
         return all(obligation.get("type") != "metadata_only" for obligation in self.obligations)
+
+    @property
+    def distributed(self) -> tuple[ArtifactFact, ...]:
+        """What DCAT lists as distributions: the data, or, where no data goes out, the records that do."""
+        if not self.carries_bytes:
+            return self.artifacts
+        return tuple(item for item in self.artifacts if item.role == "data")

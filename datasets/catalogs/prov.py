@@ -38,7 +38,7 @@ def _nodes(facts: CatalogFacts) -> list[Node]:
 
 
 def _dataset(facts: CatalogFacts, iri: str) -> Node:
-    data = [item for item in facts.artifacts if item.role == "data"]
+    data = facts.distributed
     own = f"{facts.dataset_slug}@{facts.dataset_version_id}"
     evidence = {f"dcat://{own}", f"stac://{facts.dataset_slug}/items/{facts.dataset_version_id}"}
     evidence |= {f"prov://{run.run_id}" for run in facts.runs}

@@ -19,6 +19,7 @@ from datasets.catalogs.namespaces import artifact_iri, dataset_iri, multihash
 STAC_VERSION: Final = "1.1.0"
 FILE_EXTENSION: Final = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
 VERSION_EXTENSION: Final = "https://stac-extensions.github.io/version/v1.2.0/schema.json"
+PROJECTION_EXTENSION: Final = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 HAS_PROVENANCE: Final = "http://www.w3.org/ns/prov#has_provenance"
 """PROV-AQ §3: the link relation to a provenance record (STAC's own ``derived_from`` is for source items)."""
 _JSON_LD: Final = "application/ld+json"
@@ -65,7 +66,7 @@ def build_stac_item(facts: CatalogFacts) -> bytes:
     document: dict[str, Any] = {
         "type": "Feature",
         "stac_version": STAC_VERSION,
-        "stac_extensions": [FILE_EXTENSION],
+        "stac_extensions": [FILE_EXTENSION, *([PROJECTION_EXTENSION] if facts.grid else [])],
         "id": facts.dataset_version_id,
         "collection": facts.dataset_slug,
         "geometry": None if bbox is None else envelope(bbox),
@@ -134,7 +135,7 @@ def _kfm_fields(facts: CatalogFacts) -> dict[str, Any]:
     own = f"{facts.dataset_slug}@{facts.dataset_version_id}"
     evidence = {f"dcat://{own}", f"stac://{facts.dataset_slug}/items/{facts.dataset_version_id}"}
     evidence |= {f"prov://{item.run_id}" for item in facts.artifacts}
-    evidence |= {distribution_ref(facts, item.key) for item in facts.artifacts if item.role == "data"}
+    evidence |= {distribution_ref(facts, item.key) for item in facts.distributed}
     notices = {"kfm:notice": list(facts.notices)} if facts.notices else {}
     return notices | {
         "kfm:dataset_id": facts.dataset_slug,
@@ -176,7 +177,11 @@ def _receipt_link(facts: CatalogFacts, run: RunFact) -> dict[str, str]:
 
 
 def _asset(facts: CatalogFacts, artifact: ArtifactFact) -> dict[str, Any]:
-    return {
+    placed: dict[str, Any] = {}
+    if facts.grid is not None and artifact.role == "data":
+        shape, transform = list(facts.grid.shape), list(facts.grid.transform)
+        placed = {"proj:code": facts.grid.code or None, "proj:shape": shape, "proj:transform": transform}
+    return placed | {
         "href": addresses.artifact_url(facts, artifact.key),
         "type": artifact.media_type,
         "title": artifact.title or artifact.path,

@@ -26,6 +26,7 @@ from datasets.formats.result import COG, Bbox, NormalizeResult
 _BLOCK_BYTES = 64 * 1024 * 1024
 _BANDS = 256
 _SHOWN = 3
+_FIELDS = "spec /normalization/canonical_fields"
 _ENVIRONMENT = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_PAM_ENABLED": False,
@@ -38,9 +39,6 @@ _ENVIRONMENT = {
 def keep_raster(part: Part, job: Job, members: tuple[str, ...]) -> NormalizeResult:
     """Raises ``UnreadableSource`` for a TIFF that is not cloud-optimized, has no place on Earth, or is cut off."""
     job.no_layers("a GeoTIFF")
-    if job.wanted.fields:
-        message = "The spec names columns; a raster has none."
-        raise UnreadableSource("bad_normalization", "spec /normalization/canonical_fields", message, "Leave them out.")
     import rasterio
 
     path = part.path.resolve()
@@ -50,6 +48,7 @@ def keep_raster(part: Part, job: Job, members: tuple[str, ...]) -> NormalizeResu
             facts, crs, bbox = _facts(raster, job)
         for level in [None, *range(len(facts["overviews"]))]:
             _read_ends(path, level)
+    facts["cloud_optimized"] = True  # what is not was refused above
     try:
         os.link(path, job.target)
     except OSError:
@@ -117,6 +116,7 @@ def _facts(raster: Any, job: Job) -> tuple[dict[str, Any], str, Bbox]:
     own = crs_of(raster.crs.to_wkt(), "file") if raster.crs else None
     crs = job.crs_of_file(own)
     bbox, footprint = _outline(raster, crs)
+    names = _band_names(job, int(raster.count))
     facts = {
         "width": int(raster.width),
         "height": int(raster.height),
@@ -124,13 +124,30 @@ def _facts(raster: Any, job: Job) -> tuple[dict[str, Any], str, Bbox]:
         "crs": crs_name(crs),
         "overviews": tuple(int(factor) for factor in raster.overviews(1)),
         "bands": tuple(
-            {"type": str(kind), "nodata": _number(nodata), "description": text}
-            for kind, nodata, text in zip(raster.dtypes, raster.nodatavals, raster.descriptions, strict=True)
+            {"name": name, "type": str(kind), "nodata": _number(nodata), "description": text}
+            for name, kind, nodata, text in zip(
+                names, raster.dtypes, raster.nodatavals, raster.descriptions, strict=True
+            )
         ),
         "nodata": _number(raster.nodata),
         "footprint": footprint,
     }
     return facts, crs_name(crs), bbox
+
+
+def _band_names(job: Job, count: int) -> list[str]:
+    """What the spec calls each band: ``canonical_fields`` maps a name to ``upstream.band_N``; ``band_N`` without."""
+    names = [f"band_{band}" for band in range(1, count + 1)]
+    if job.wanted.derivation not in {"", "geometry"}:
+        message = f"derived.{job.wanted.derivation} needs columns; a raster has bands alone."
+        raise UnreadableSource("bad_normalization", _FIELDS, message, "Leave it out.")
+    called = {origin: name for name, origin in job.wanted.fields or ()}
+    for origin in called:
+        if origin not in names:
+            message = f"The spec names {origin[:80]!r}; this raster has {count} band(s), and no column."
+            fix = f"Write upstream.band_1 to upstream.band_{count}."
+            raise UnreadableSource("bad_normalization", _FIELDS, message, fix)
+    return [called.get(name, name) for name in names]
 
 
 def _number(value: float | None) -> float | str | None:

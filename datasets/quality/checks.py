@@ -12,23 +12,26 @@ refuses no row.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from datasets.quality.distributions import describe
-from datasets.quality.kinds import GEOMETRY_CHECKS, KNOWN, OPERATORS, Kind, Subject
+from datasets.quality.kinds import GEOMETRY_CHECKS, KNOWN, OPERATORS, Subject
 from datasets.quality.measures import SAMPLE_ROWS, Measure, NotMeasurable, Probe, Table
 from datasets.quality.one_pass import measure_all
+from datasets.quality.raster_checks import RASTER, Raster, RasterKind
 from datasets.quality.report import BLOCKING_SEVERITIES, WARNING_SEVERITIES, CheckResult, QualityReport, Verdict
 from datasets.quality.rowset import Failing, RowSet
 
-__all__ = ["KNOWN", "OPERATORS", "Measured", "measure_checks", "report_on", "run_checks"]
+__all__ = ["KNOWN", "OPERATORS", "Measured", "check_raster", "measure_checks", "report_on", "run_checks"]
 
 # Beyond this a double no longer holds every whole number (RFC 8785 section 3.2.2.3).
 _LARGEST = 2**53
 MAP_ROWS = 500
+_NOT_ONE_NUMBER = NotMeasurable("The check gave no number.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,36 +56,72 @@ class Measured:
     geometry_rows: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """A check that is asked of one file: its default operator, what it judges, and what it measures there."""
+
+    operator: str
+    judges: str
+    probe: Callable[[Mapping[str, Any]], Probe]
+
+
+def _refusing(reason: str) -> Callable[[Mapping[str, Any]], Probe]:
+    def refuse(_parameters: Mapping[str, Any]) -> Probe:
+        raise NotMeasurable(reason)
+
+    return refuse
+
+
+def _of_rows(subject: Subject) -> dict[str, _Bound]:
+    """The checks as asked of a file with rows."""
+    other = {
+        name: _Bound(kind.operator, "table", _refusing("This check is for rasters, and this file has rows."))
+        for name, kind in RASTER.items()
+    }
+    return other | {name: _Bound(k.operator, k.judges, partial(k.probe, subject)) for name, k in KNOWN.items()}
+
+
+def _of_raster(raster: Raster, spec: Mapping[str, Any]) -> dict[str, _Bound]:
+    """The checks as asked of a raster."""
+
+    def measured(kind: RasterKind, parameters: Mapping[str, Any]) -> Probe:
+        return kind.measure(raster, parameters, spec)
+
+    refusal = _refusing("This check looks at rows or columns, and a raster has neither.")
+    other = {name: _Bound(kind.operator, "table", refusal) for name, kind in KNOWN.items()}
+    return other | {name: _Bound(k.operator, "table", partial(measured, k)) for name, k in RASTER.items()}
+
+
 def _text(value: Any, default: str) -> str:
     return value if isinstance(value, str) else default
 
 
-def _read(check: Any, subject: Subject) -> _Declared:
+def _read(check: Any, known: Mapping[str, _Bound]) -> _Declared:
     if not isinstance(check, Mapping):
         reason = NotMeasurable("the declaration of this check is not an object.")
         return _Declared("(unnamed)", ">=", None, "fail", "table", reason)
     name, severity = _text(check.get("name"), "(unnamed)"), _text(check.get("severity"), "fail")
-    kind = KNOWN.get(name)
+    kind = known.get(name)
     operator = _text(check.get("operator"), kind.operator if kind else ">=")
     threshold: Any = check.get("threshold")
     usable = type(threshold) in {int, float} and -_LARGEST <= threshold <= _LARGEST
     probe: Probe | NotMeasurable
     try:
         _check_declaration(check, operator, severity, usable=usable)
-        probe = _probe(kind, check, subject)
+        probe = _probe(kind, check)
     except NotMeasurable as reason:
         probe = reason
     judges = "rows" if kind and kind.judges == "rows" and getattr(probe, "returns", "rows") == "rows" else "table"
     return _Declared(name, operator, threshold if usable else None, severity, judges, probe)
 
 
-def _probe(kind: Kind | None, check: Mapping[str, Any], subject: Subject) -> Probe:
+def _probe(kind: _Bound | None, check: Mapping[str, Any]) -> Probe:
     if kind is None:
         raise NotMeasurable("No check of this name is known.")
     nested = check.get("parameters", {})
     if not isinstance(nested, Mapping):
         raise NotMeasurable("The check's parameters are not an object.")
-    return kind.probe(subject, {**nested, **{k: v for k, v in check.items() if k != "parameters"}})
+    return kind.probe({**nested, **{k: v for k, v in check.items() if k != "parameters"}})
 
 
 def _check_declaration(check: Mapping[str, Any], operator: str, severity: str, *, usable: bool) -> None:
@@ -118,6 +157,12 @@ def _refuses_rows(declared: _Declared) -> bool:
     return not OPERATORS[declared.operator](0.0, declared.threshold)
 
 
+def _declarations(spec: Mapping[str, Any]) -> list[Any]:
+    validation = spec.get("validation", {})
+    declared = validation.get("checks", []) if isinstance(validation, Mapping) else []
+    return declared if isinstance(declared, list) else [declared]
+
+
 def measure_checks(  # noqa: PLR0913 - each is a separate fact about the bytes
     parquet: Path,
     *,
@@ -133,12 +178,11 @@ def measure_checks(  # noqa: PLR0913 - each is a separate fact about the bytes
     ``error``). ``as_of``: the day for ``no_future_dates``. ``references``: dataset slug to the Parquet file of its
     published version. Raises ``OSError`` or ``pyarrow.ArrowInvalid`` for a file that is not there or is not Parquet.
     """
-    validation = spec.get("validation", {})
-    declared = validation.get("checks", []) if isinstance(validation, Mapping) else []
     table = Table(parquet, references)
     try:
         subject = Subject(table, spec, rows_rejected, previous_rows, as_of)
-        read = [_read(check, subject) for check in (declared if isinstance(declared, list) else [declared])]
+        known = _of_rows(subject)
+        read = [_read(check, known) for check in _declarations(spec)]
         outcomes = measure_all(table, [one.probe for one in read])
     finally:
         table.close()
@@ -183,6 +227,28 @@ def report_on(  # noqa: PLR0913 - each is a separate fact about the bytes
         failing_geometry_rows=measured.geometry_rows,
     )
     return report if previous_report is None else report.against(previous_report)
+
+
+def check_raster(raster: Raster, *, spec: Mapping[str, Any], artifact_digest: str) -> QualityReport:
+    """The report on a raster that goes on as it is: every declared check, and its bands in the columns' place.
+
+    ``raster``: as ``NormalizeResult.raster`` has it. No pixel is read, so nothing is said of how many hold no data.
+    """
+    known = _of_raster(raster, spec)
+    read = [_read(check, known) for check in _declarations(spec)]
+    outcomes = [one.probe if isinstance(one.probe, Measure | NotMeasurable) else _NOT_ONE_NUMBER for one in read]
+    return QualityReport(
+        artifact_digest=artifact_digest,
+        measured_digest=artifact_digest,
+        rows=0,
+        rows_quarantined=0,
+        rows_rejected=0,
+        checks=tuple(_judge(one, outcome) for one, outcome in zip(read, outcomes, strict=True)),
+        columns=tuple(
+            {"name": band["name"], "type": band["type"], "nulls": None, "distinct_approximate": None}
+            for band in raster["bands"]
+        ),
+    )
 
 
 def run_checks(  # noqa: PLR0913 - each is a separate fact about the bytes

@@ -1,7 +1,8 @@
 """The catalog run: builds DCAT, STAC and PROV from recorded facts and verifies the obligations on what goes out.
 
 Built twice, the documents are the same bytes. Judging them is gate D's. Keeps clauses D1 to D3 by construction and C2
-by verifying the released bytes and the words the catalogs carry.
+by verifying the released bytes and the words the catalogs carry. Where the data are held back (``metadata_only``), the
+catalogs describe the records that go out, and name no place but the one that the spec itself names.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import pyarrow.parquet as pq
 from django.conf import settings
 
 from datasets import decisions
@@ -20,6 +20,7 @@ from datasets.catalogs.prov import build_prov, build_prov_turtle
 from datasets.catalogs.stac import build_stac_collection, build_stac_item
 from datasets.environment import container_digest, git_commit
 from datasets.errors import Refused
+from datasets.formats.result import Bbox
 from datasets.models import DatasetVersion, PolicyDecision, RunReceipt, VersionArtifact
 from datasets.obligations.verify import verify_obligations
 from datasets.people import PIPELINE
@@ -27,35 +28,28 @@ from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from datasets.receipts import instant
 from datasets.runs import NewFile, current_files, current_receipts, new_run_id, record_run
-from datasets.steps.validate import required_obligations
+from datasets.steps.outgoing import RELEASED, bbox_of, fetch_data, grid_of, raster_of, released
+from datasets.steps.validate import DATA_PARTS, required_obligations, withholds
 from datasets.steps.workspace import Workspace, keep_json
-from datasets.stores import console_store, keep, read_document
+from datasets.stores import keep, read_document
 from datasets.zones import layout
 
-#: Parts that go out, the key each has in the catalogs, and its role there.
-RELEASED = {
-    "data": ("data", "data"),
-    "preview": ("preview", "overview"),
-    "qa_report": ("qa-report", "qa"),
-    "terms": ("terms", "terms"),
-}
 TITLES = {
     "data": "The data as GeoParquet",
     "preview": "A small map of the data",
     "qa_report": "The QA report",
     "terms": "The upstream's terms as captured",
 }
+RASTER_TITLES = {"data": "The data as Cloud-Optimized GeoTIFF", "preview": "The outline of the raster"}
 JSON_LD, TURTLE = "application/ld+json", "text/turtle"
 
 
 def build_catalogs(version: DatasetVersion, *, proposer: str, work: Workspace) -> None:
     """Builds, verifies and records; raises ``Refused`` when a fact the catalogs need was never recorded."""
+    spec = json.loads(version.spec.canonical)
+    required, faults = required_obligations(version, spec)
     files = {f.part: f for f in current_files(version)}
-    missing = [part for part in RELEASED if part not in files]
-    if missing:
-        raise Refused(
-            "files_missing", f"Nothing to catalog: the version has no {', '.join(missing)}. Run the checks first."
-        )
+    _check_files(files, withheld=withholds(required))
     decision = (
         PolicyDecision.objects.filter(version=version, action=Action.ASSESS.value)
         .order_by("-decided_at", "-pk")
@@ -64,28 +58,25 @@ def build_catalogs(version: DatasetVersion, *, proposer: str, work: Workspace) -
     if decision is None:
         raise Refused("decision_missing", "No release decision was recorded. Run the checks first.")
     run_id = new_run_id(work.at)
-    data = work.directory / "data.parquet"
-    console_store().fetch_to(files["data"].artifact_id, data)
-    spec = json.loads(version.spec.canonical)
+    data = fetch_data(files, work)
     facts = catalog_facts(
         version,
         spec=spec,
         files=files,
-        bbox=parquet_bbox(data),
+        bbox=bbox_of(files, data, spec),
         decision=decision,
         run_id=run_id,
         proposer=proposer,
         at=work.at,
     )
     built = documents(version, facts)
-    required, faults = required_obligations(version, spec)
     findings = faults or verify_obligations(data, required, {path: raw for path, _, _, raw in built})
     verdict = "all hold" if not findings else f"{len(findings)} finding(s) against them"
     work.listener.line(f"{len(built)} catalog documents built; obligations verified on the bytes: {verdict}.")
     verification = keep_json(
         {
             "kfm_obligation_verification_version": "v1",
-            "verified_digest": files["data"].artifact_id,
+            "verified_digest": files["data" if data else "normalized"].artifact_id,
             "obligations": [o.as_json() for o in required],
             "findings": [f.as_json() for f in findings],
         },
@@ -104,7 +95,7 @@ def build_catalogs(version: DatasetVersion, *, proposer: str, work: Workspace) -
         version=version,
         run_id=run_id,
         operation="catalog",
-        inputs=[files[part].artifact for part in RELEASED],
+        inputs=[files[part].artifact for part in released(files)],
         files=new,
         passed=not findings,
         report=verification,
@@ -115,6 +106,20 @@ def build_catalogs(version: DatasetVersion, *, proposer: str, work: Workspace) -
         at=work.at,
         hold=work.listener.hold,
     )
+
+
+def _check_files(files: Mapping[str, VersionArtifact], *, withheld: bool) -> None:
+    """Raises ``Refused`` when a file that goes out is not there, or one is that must not."""
+    owed = [part for part in RELEASED if not (withheld and part in DATA_PARTS)]
+    missing = [part for part in [*owed, *(["normalized"] if withheld else [])] if part not in files]
+    if missing:
+        raise Refused(
+            "files_missing", f"Nothing to catalog: the version has no {', '.join(missing)}. Run the checks first."
+        )
+    if withheld and DATA_PARTS & files.keys():
+        raise Refused(
+            "bytes_beside_metadata_only", "Only the record may go out, and data lie ready. Run the checks again."
+        )
 
 
 def documents(version: DatasetVersion, facts: CatalogFacts) -> list[tuple[str, str, str, bytes]]:
@@ -136,7 +141,7 @@ def catalog_facts(  # noqa: PLR0913 - the facts' own sources
     *,
     spec: Mapping[str, Any],
     files: Mapping[str, VersionArtifact],
-    bbox: tuple[float, float, float, float] | None,
+    bbox: Bbox | None,
     decision: PolicyDecision,
     run_id: str,
     proposer: str,
@@ -146,7 +151,8 @@ def catalog_facts(  # noqa: PLR0913 - the facts' own sources
     acquisition, label = version.acquisition, version.policy_label
     receipts = current_receipts(version)
     earlier = [run_fact(r) for name, r in receipts.items() if name != "catalog"]
-    authority = spec["upstream"]["authority"]
+    authority, raster = spec["upstream"]["authority"], raster_of(files)
+    producers = {output.digest: run.run_id for run in reversed(earlier) for output in run.outputs}
     return CatalogFacts(
         dataset_slug=version.dataset.slug,
         dataset_version_id=version.version_id,
@@ -172,18 +178,20 @@ def catalog_facts(  # noqa: PLR0913 - the facts' own sources
             ArtifactFact(
                 key=key,
                 path=files[part].path,
-                media_type=files[part].artifact.media_type,
+                media_type=raster["media_type"] if raster and part == "data" else files[part].artifact.media_type,
                 digest=files[part].artifact_id,
                 size_bytes=files[part].artifact.size_bytes,
                 role=role,
-                run_id=files[part].receipt_id,
-                title=TITLES[part],
+                run_id=producers.get(files[part].artifact_id, files[part].receipt_id),
+                title=RASTER_TITLES.get(part, TITLES[part]) if raster else TITLES[part],
             )
             for part, (key, role) in RELEASED.items()
+            if part in files
         ),
         runs=(*earlier, _catalog_run(earlier[0], run_id, decision, files, at)),
         approval_roles=tuple(label.sign_off_roles) if label else (),
         api_base_url=f"{settings.KFM_PUBLIC_URL}/api/v1",
+        grid=grid_of(raster),
     )
 
 
@@ -215,7 +223,9 @@ def _catalog_run(
         run_id=run_id,
         operation="catalog",
         receipt_digest=None,
-        inputs=tuple(DigestedUri(f"kfm://artifact/{files[p].artifact_id}", files[p].artifact_id) for p in RELEASED),
+        inputs=tuple(
+            DigestedUri(f"kfm://artifact/{files[p].artifact_id}", files[p].artifact_id) for p in released(files)
+        ),
         outputs=(),
         principal=like.principal,
         role=like.role,
@@ -225,12 +235,3 @@ def _catalog_run(
         started_at=instant(at),
         ended_at=instant(at),
     )
-
-
-def parquet_bbox(path: Any) -> tuple[float, float, float, float] | None:
-    """The bbox a GeoParquet file states for its primary column; ``None`` when it has no geometry, or no extent."""
-    with pq.ParquetFile(path) as file:
-        geo = json.loads((file.schema_arrow.metadata or {}).get(b"geo", b"{}"))
-    column = geo.get("columns", {}).get(geo.get("primary_column"), {})
-    bbox = column.get("bbox")
-    return (bbox[0], bbox[1], bbox[-2], bbox[-1]) if bbox else None

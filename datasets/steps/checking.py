@@ -17,7 +17,7 @@ from datasets import decisions
 from datasets.models import Artifact, DatasetVersion, PolicyLabel, VersionArtifact
 from datasets.policy.obligations import ObligationError
 from datasets.policy.roles import Role
-from datasets.quality.checks import Measured, measure_checks, report_on
+from datasets.quality.checks import Measured, check_raster, measure_checks, report_on
 from datasets.quality.report import QualityReport
 from datasets.quality.split import split_rows
 from datasets.runs import NewFile, current_files
@@ -59,9 +59,30 @@ class Checked:
 
 
 def check_rows(version: DatasetVersion, normalized: Normalized, spec: Mapping[str, Any], work: Workspace) -> Checked:
-    """Measures every declared check on the normalized file and splits it; both parts are in the store afterwards."""
+    """Measures every declared check on the normalized file and splits it; both parts are in the store afterwards.
+
+    A raster has no rows: its checks are made on what its reader found, and nothing is set apart.
+    """
     published = published_version(version)
     out, whole = _reports(published)
+    if normalized.raster is None:
+        report, path, data, files = _check(version, normalized, spec, published, out, work)
+    else:
+        report = check_raster(normalized.raster, spec=spec, artifact_digest=normalized.data.digest)
+        path, data, files = normalized.path, normalized.data, ()
+    work.listener.line(f"{len(report.checks)} checks made: {report.status}; {report.rows_quarantined} rows set apart.")
+    open_ = published is not None and _readers_may_read(version.policy_label, published.policy_label)
+    return Checked(report, path, data, files, (out if open_ else None, whole))
+
+
+def _check(  # noqa: PLR0913 - what rows are checked against
+    version: DatasetVersion,
+    normalized: Normalized,
+    spec: Mapping[str, Any],
+    published: DatasetVersion | None,
+    out: Mapping[str, Any] | None,
+    work: Workspace,
+) -> tuple[QualityReport, Path, Artifact, tuple[NewFile, ...]]:
     measured = measure_checks(
         normalized.path,
         spec=spec,
@@ -78,9 +99,7 @@ def check_rows(version: DatasetVersion, normalized: Normalized, spec: Mapping[st
         artifact_digest=data.digest,
         measured_digest=normalized.data.digest,
     )
-    work.listener.line(f"{len(report.checks)} checks made: {report.status}; {report.rows_quarantined} rows set apart.")
-    open_ = published is not None and _readers_may_read(version.policy_label, published.policy_label)
-    return Checked(report, path, data, files, (out if open_ else None, whole))
+    return report, path, data, files
 
 
 def _split(
@@ -165,7 +184,8 @@ def _references(version: DatasetVersion, spec: Mapping[str, Any], work: Workspac
             .select_related("policy_label")
             .first()
         )
-        data = next((f for f in current_files(other) if f.part == "data"), None) if other else None
+        files = {f.part: f for f in current_files(other)} if other else {}
+        data = files.get("data") if "raster" not in files else None
         if other is None or data is None or not _may_refer(version.policy_label, other.policy_label):
             continue
         found[slug] = work.directory / f"reference-{slug}.parquet"

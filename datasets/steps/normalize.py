@@ -1,5 +1,7 @@
 """The normalize step: the verified source becomes GeoParquet, and the unreadable becomes rejects with reasons.
 
+A Cloud-Optimized GeoTIFF goes on as it is, with the facts that its reader found.
+
 Decides nothing of quality. What no one can use is refused with ``UnreadableSource``, and so is what costs too much or
 ends its reader: the reader is a process of its own, the worker goes on. The validate run records what was made.
 """
@@ -9,8 +11,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from datasets.formats.errors import Limits, UnreadableSource
+from datasets.formats.errors import Limits
 from datasets.formats.isolated import MIB, Bounds, Usage, normalize_isolated
 from datasets.models import Artifact, DatasetVersion
 from datasets.steps.workspace import Workspace
@@ -25,12 +28,16 @@ LIMITS = Limits(batch_bytes=8 * MIB)
 
 @dataclass(frozen=True, slots=True)
 class Normalized:
-    """The normalized file and its rejects on disk, what was counted, and both as kept."""
+    """The normalized file and its rejects on disk, what was counted, and both as kept.
+
+    ``raster``: for a raster, what ``NormalizeResult.raster`` says, with its ``bbox`` and ``media_type``.
+    """
 
     path: Path
     data: Artifact
     rejects: Artifact
     rows_rejected: int
+    raster: dict[str, Any] | None = None
 
 
 def normalize_source(version: DatasetVersion, work: Workspace) -> Normalized:
@@ -48,17 +55,19 @@ def normalize_source(version: DatasetVersion, work: Workspace) -> Normalized:
         observe=lambda usage: work.listener.line(_cost(usage)),
     )
     source.unlink()
-    if found.kind == "raster":
-        message = "This is a sound Cloud-Optimized GeoTIFF, but no check and no obligation is known for rasters yet."
-        raise UnreadableSource("raster_not_checked", "", message, "Keep it aside until rasters can be checked.")
-    work.listener.line(f"{found.rows_written} of {found.rows_read} records written; {found.rows_rejected} rejected.")
+    if found.raster is None:
+        counted = f"{found.rows_written} of {found.rows_read} records written; {found.rows_rejected} rejected."
+    else:
+        counted = f"A sound Cloud-Optimized GeoTIFF with {len(found.raster['bands'])} band(s); it stays as it is."
+    work.listener.line(counted)
     if not rejects.exists():
         rejects.touch()
     return Normalized(
         target,
-        keep(target, media_type=PARQUET, at=work.at),
+        keep(target, media_type=found.media_type, at=work.at),
         keep(rejects, media_type="application/x-ndjson", at=work.at),
         found.rows_rejected,
+        None if found.raster is None else {**found.raster, "bbox": found.bbox, "media_type": found.media_type},
     )
 
 

@@ -22,11 +22,12 @@ from datasets.errors import Refused
 from datasets.models import DatasetVersion, PolicyDecision, RunReceipt, VersionArtifact
 from datasets.people import PIPELINE
 from datasets.policy.roles import Role
-from datasets.previews import write_preview
+from datasets.previews import write_footprint, write_preview
 from datasets.runs import NewFile, current_files, current_receipts, new_run_id, record_run
-from datasets.steps.catalog import RELEASED, catalog_facts, documents, parquet_bbox
+from datasets.steps.catalog import catalog_facts, documents
+from datasets.steps.outgoing import bbox_of, fetch_data, raster_of, released
 from datasets.steps.workspace import Workspace, keep_json
-from datasets.stores import console_store, keep, measure, read_document
+from datasets.stores import keep, measure, read_document
 
 REPORT_VERSION = "v1"
 Verdict = Literal["same", "differs", "missing"]
@@ -71,8 +72,7 @@ def rebuild(version: DatasetVersion, *, proposer: str, work: Workspace) -> None:
     if receipt is None:
         raise Refused("nothing_to_rebuild", "This version has no catalogs yet, so there is nothing to rebuild.")
     files = {f.part: f for f in current_files(version)}
-    data = work.directory / "data.parquet"
-    console_store().fetch_to(files["data"].artifact_id, data)
+    data = fetch_data(files, work)
     made = projections(version, receipt, files, data, proposer=proposer, work=work)
     by_path = {f.path: f for f in files.values()}
     found = [
@@ -89,32 +89,38 @@ def projections(  # noqa: PLR0913 - what they are made of
     version: DatasetVersion,
     receipt: RunReceipt,
     files: Mapping[str, VersionArtifact],
-    data: Path,
+    data: Path | None,
     *,
     proposer: str,
     work: Workspace,
 ) -> dict[str, tuple[str, bytes]]:
     """Media type and bytes of the preview and each catalog document, by path, as *receipt*'s run would make them."""
-    preview = work.directory / "preview.geojson"
-    write_preview(data, preview)
-    made = {files["preview"].path: (files["preview"].artifact.media_type, preview.read_bytes())}
+    made = {}
+    if data is not None:
+        preview, raster = work.directory / "preview.geojson", raster_of(files)
+        if raster is None:
+            write_preview(data, preview)
+        else:
+            write_footprint(raster, preview)
+        made[files["preview"].path] = (files["preview"].artifact.media_type, preview.read_bytes())
     facts = _facts(version, receipt, files, data, proposer)
     return made | {path: (media, raw) for path, _, media, raw in documents(version, facts)}
 
 
 def _facts(
-    version: DatasetVersion, receipt: RunReceipt, files: Mapping[str, VersionArtifact], data: Path, proposer: str
+    version: DatasetVersion, receipt: RunReceipt, files: Mapping[str, VersionArtifact], data: Path | None, proposer: str
 ) -> CatalogFacts:
     """The facts as they stood for the catalog run: its own id, time, decision and environment."""
     said: dict[str, Any] = json.loads(read_document(receipt.document_id))
     decision = PolicyDecision.objects.filter(decision_id=said["policy"]["decision_id"]).first()
     if decision is None:
         raise Refused("decision_missing", "The policy decision that the catalogs name was never recorded.")
+    spec = json.loads(version.spec.canonical)
     facts = catalog_facts(
         version,
-        spec=json.loads(version.spec.canonical),
+        spec=spec,
         files=files,
-        bbox=parquet_bbox(data),
+        bbox=bbox_of(files, data, spec),
         decision=decision,
         run_id=receipt.run_id,
         proposer=proposer,
@@ -184,7 +190,7 @@ def _record(
         version=version,
         run_id=new_run_id(work.at),
         operation="rebuild",
-        inputs=[files[part].artifact for part in RELEASED],
+        inputs=[files[part].artifact for part in released(files)],
         files=[NewFile(report, "work", "rebuild_report", path)],
         passed=document["status"] == "pass",
         report=report,

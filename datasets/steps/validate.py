@@ -2,13 +2,14 @@
 
 Leaves a ``validate`` receipt and, when an obligation transforms bytes, a ``redact`` receipt. Keeps clauses C2, E1, E2:
 checks are made on the normalized bytes, failing records are set apart, obligations are applied to the rows that go on
-and verified on the bytes that would go out.
+and verified on the bytes that would go out. Under ``metadata_only`` nothing of the data goes out. A raster goes out as
+it came, or not at all: what would have to change it can't be applied.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from datasets.policy.obligations import (
 )
 from datasets.policy.requests import Action
 from datasets.policy.roles import Role
-from datasets.previews import write_preview
+from datasets.previews import write_footprint, write_preview
 from datasets.runs import NewFile, current_files, new_run_id, record_run
 from datasets.steps.checking import Checked, check_rows, work_path
 from datasets.steps.normalize import PARQUET, Normalized
@@ -40,6 +41,8 @@ from datasets.stores import keep, read_document
 from datasets.zones import layout
 
 GEOJSON = "application/geo+json"
+#: Parts that hold something of the data themselves.
+DATA_PARTS = frozenset({"data", "preview"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,13 @@ def check_and_protect(version: DatasetVersion, normalized: Normalized, work: Wor
     required, faults = required_obligations(version, spec)
     transforming = [o for o in required if o.kind in TRANSFORMING]
     decision = _decide(version, Action.RUN, (), work)
-    if transforming and not faults:
-        protected = _protect(checked.path, transforming, work)
+    if withholds(required) and not faults:
+        work.listener.line("Only the record goes out: the obligation metadata_only holds the bytes back.")
+        findings = verify_obligations(None, _on_bytes(required), {})
+        files = _verified(version, checked.data.digest, required, findings, work)
+        _record_validate(version, normalized, checked, files, decision, work, columns=frozenset())
+    elif transforming and not faults:
+        protected = _protect(normalized, checked.path, transforming, work)
         if isinstance(protected, Protected):
             _record_validate(version, normalized, checked, (), decision, work, columns=protected.columns)
             _record_redact(version, checked, protected, required, decision, work)
@@ -76,10 +84,16 @@ def check_and_protect(version: DatasetVersion, normalized: Normalized, work: Wor
             _record_validate(version, normalized, checked, files, decision, work, columns=frozenset())
     else:
         findings = faults or verify_obligations(checked.path, _on_bytes(required), {})
-        files = _outgoing(version, checked.path, checked.data, work)
+        files = _outgoing(version, checked.path, checked.data, work, raster=normalized.raster)
         files += _verified(version, checked.data.digest, required, findings, work)
         _record_validate(version, normalized, checked, files, decision, work)
-    _decide(version, Action.ASSESS, _applied(version, required), work)
+    has_bytes = not withholds(required) or any(f.part in DATA_PARTS for f in current_files(version))
+    _decide(version, Action.ASSESS, _applied(version, required), work, has_bytes=has_bytes)
+
+
+def withholds(required: Sequence[Obligation]) -> bool:
+    """Whether nothing of the data may go out; an obligation to change bytes is void then."""
+    return any(o.kind is ObligationKind.METADATA_ONLY for o in required)
 
 
 def _on_bytes(required: Sequence[Obligation]) -> list[Obligation]:
@@ -108,13 +122,15 @@ def _applied(version: DatasetVersion, required: Sequence[Obligation]) -> list[Ob
     return [o for o in required if (o.kind in TRANSFORMING and verified) or o.kind in carried]
 
 
-def _decide(version: DatasetVersion, action: Action, applied: Sequence[Obligation], work: Workspace) -> PolicyDecision:
+def _decide(
+    version: DatasetVersion, action: Action, applied: Sequence[Obligation], work: Workspace, *, has_bytes: bool = True
+) -> PolicyDecision:
     spec = json.loads(version.spec.canonical)
     resource = decisions.resource_of(
         version,
         person=PIPELINE,
         standing=version.standing.state,
-        has_bytes=True,
+        has_bytes=has_bytes,
         obligations=(spec.get("sensitivity") or {}).get("obligations") or (),
         applied=[o.as_json() for o in applied],
     )
@@ -125,8 +141,16 @@ def _decide(version: DatasetVersion, action: Action, applied: Sequence[Obligatio
     )
 
 
-def _protect(source: Path, transforming: Sequence[Obligation], work: Workspace) -> Protected | Finding:
+def _protect(
+    normalized: Normalized, source: Path, transforming: Sequence[Obligation], work: Workspace
+) -> Protected | Finding:
     """The transformed file, or the finding that says why there can't be one."""
+    if normalized.raster is not None:
+        work.listener.line("The obligations can't be applied to a raster; nothing goes out.")
+        kinds = ", ".join(sorted({o.kind.value for o in transforming}))
+        message = f"A raster goes out as it came, so {kinds} can't be applied to it."
+        fix = "Open a metadata-only version, or ingest a raster that its owner has made safe."
+        return Finding("obligation_not_applicable", "artifacts", message, fix)
     target = work.directory / "protected.parquet"
     try:
         log = apply_obligations(source, target, transforming)
@@ -185,7 +209,7 @@ def _record_validate(  # noqa: PLR0913 - what a run is made of
     """The report goes out with the data: beside data of only *columns* it is told without what they hide."""
     told, whole = checked.released(version, columns), checked.whole()
     released = keep_json(told.as_json(), at=work.at)
-    slug, version_id = version.dataset.slug, version.version_id
+    slug, version_id, source = version.dataset.slug, version.version_id, version.acquisition.source
     own = [
         NewFile(released, "processed", "qa_report", layout.qa(slug, version_id, "report.json")),
         NewFile(normalized.rejects, "work", "rejects", work_path(version, "rejects.jsonl")),
@@ -194,14 +218,20 @@ def _record_validate(  # noqa: PLR0913 - what a run is made of
     if told != whole:
         kept = keep_json(whole.as_json(), at=work.at)
         own.append(NewFile(kept, "work", "qa_report_whole", work_path(version, "qa-report-whole.json")))
+    if normalized.raster is not None:
+        facts = keep_json(normalized.raster, at=work.at)
+        own.append(NewFile(facts, "work", "raster", work_path(version, "raster.json")))
     if not any(file.part == "data" for file in files):
-        own.append(NewFile(checked.data, "work", "normalized", work_path(version, "normalized.parquet")))
+        name = "normalized.parquet" if normalized.raster is None else "normalized.tif"
+        own.append(NewFile(checked.data, "work", "normalized", work_path(version, name)))
+    every = [*own, *files]
     record_run(
         version=version,
         run_id=new_run_id(work.at),
         operation="validate",
-        inputs=[version.acquisition.source],
-        files=[*own, *files],
+        inputs=[source],
+        files=[file for file in every if file.artifact.digest != source.digest],
+        handed_on=[file for file in every if file.artifact.digest == source.digest],
         passed=checked.report.status == "pass",
         report=released,
         decision=decision,
@@ -226,13 +256,19 @@ def _verified(
     return [NewFile(keep_json(document, at=work.at), "work", "verification", work_path(version, "verification.json"))]
 
 
-def _outgoing(version: DatasetVersion, parquet: Path, data: Artifact, work: Workspace) -> list[NewFile]:
-    """The data that go out, and a preview drawn from these very bytes."""
+def _outgoing(
+    version: DatasetVersion, path: Path, data: Artifact, work: Workspace, *, raster: Mapping[str, Any] | None = None
+) -> list[NewFile]:
+    """The data that go out, and a preview drawn from these very bytes (of a raster: its footprint)."""
     slug, version_id = version.dataset.slug, version.version_id
     target = work.directory / "preview.geojson"
-    write_preview(parquet, target)
+    if raster is None:
+        write_preview(path, target)
+    else:
+        write_footprint(raster, target)
     preview = keep(target, media_type=GEOJSON, at=work.at)
+    name = f"{slug}.parquet" if raster is None else f"{slug}.tif"
     return [
-        NewFile(data, "processed", "data", layout.artifact(slug, version_id, f"{slug}.parquet")),
+        NewFile(data, "processed", "data", layout.artifact(slug, version_id, name)),
         NewFile(preview, "processed", "preview", layout.artifact(slug, version_id, "preview.geojson")),
     ]

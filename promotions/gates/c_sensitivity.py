@@ -23,7 +23,11 @@ MEND_LABEL = (
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """``decision``: the recorded document; ``replayed``: now; ``verification``: what checking the bytes found."""
+    """``decision``: the recorded document; ``replayed``: now; ``verification``: what checking the bytes found.
+
+    ``output_digest``: of the data that go out, or under ``metadata_only`` of the checked bytes that are held back;
+    ``data_outgoing``: paths of the files that go out and hold something of the data.
+    """
 
     version_id: str
     dataset_slug: str
@@ -34,6 +38,7 @@ class Evidence:
     output_digest: str | None
     verified_digest: str | None
     verification: tuple[Finding, ...] | None
+    data_outgoing: tuple[str, ...] = ()
 
 
 def evaluate(evidence: Evidence) -> list[ClauseFinding]:
@@ -173,7 +178,23 @@ def _c2(evidence: Evidence) -> list[ClauseFinding]:
                 "Run the checks again.",
             )
         )
-    return findings
+    return [*findings, *_held_back(evidence, evidence.decision)]
+
+
+def _held_back(evidence: Evidence, decision: Mapping[str, Any]) -> list[ClauseFinding]:
+    """Under ``metadata_only`` no file that goes out holds anything of the data."""
+    if not any(owed.get("type") == "metadata_only" for owed in decision.get("obligations") or ()):
+        return []
+    return [
+        ClauseFinding(
+            "C2",
+            "bytes_published",
+            path,
+            f"The obligation metadata_only lets nothing of the data out, and {path} would go out.",
+            "Run the checks again.",
+        )
+        for path in evidence.data_outgoing
+    ]
 
 
 def _c1_finding(code: str, where: str, message: str, fix: str, kind: Any = "violated") -> ClauseFinding:

@@ -117,7 +117,8 @@ def _f1(evidence: Evidence, receipt: Receipt) -> list[ClauseFinding]:
                     "Run the step again.",
                 )
             )
-    listed = {output.get("digest") for output in receipt.document.get("outputs", [])}
+    # What a run hands on as it took it in is listed among its inputs.
+    listed = {file.get("digest") for side in ("inputs", "outputs") for file in receipt.document.get(side) or []}
     findings += [
         _finding(
             "F1",

@@ -124,11 +124,10 @@ def test_c2_the_released_qa_report_says_nothing_of_single_records_or_removed_col
     [
         ({"type": "remove_attributes", "fields": ["ovner"]}, wells(), "ovner"),
         ({"type": "generalize_time", "resolution": "year"}, wells(seen="17 May 2024"), "seen"),
-        ({"type": "metadata_only"}, wells(), "metadata_only"),
         ({"type": "blur"}, wells(), "blur"),
         ({"type": "suppress_small_counts", "k": 3}, wells(), "suppress_small_counts"),
     ],
-    ids=["no such field", "no ISO time", "metadata only", "unknown", "counts without cells"],
+    ids=["no such field", "no ISO time", "unknown", "counts without cells"],
 )
 def test_c2_an_obligation_that_cant_be_met_quarantines_with_a_sentence(obligation, content, word):
     world, version = run(a_spec(obligation, label="public"), content)
@@ -139,9 +138,10 @@ def test_c2_an_obligation_that_cant_be_met_quarantines_with_a_sentence(obligatio
     assert any(word in message for message in said), said
 
 
-def test_c2_metadata_only_beside_transforms_quarantines_too():
+def test_c2_metadata_only_makes_transforms_void_since_nothing_goes_out():
     world, version = run(a_spec(*HIDE, {"type": "metadata_only"}), wells())
-    assert world.standing(version).state == State.QUARANTINE
+    assert world.standing(version).state == State.CATALOG
+    assert not {"data", "preview"} & {file.part for file in current_files(version)}
 
 
 def test_c2_unreadable_obligations_of_a_label_are_findings_not_none():

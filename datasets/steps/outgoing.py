@@ -1,0 +1,90 @@
+"""What of a version goes out, and where it lies: of the data that go out, or of data that are held back.
+
+Never tells a place of data that are held back: only what the spec itself says (clause C2). Opens no raster: what its
+reader found was recorded by the validate run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from datasets.catalogs.facts import Grid
+from datasets.catalogs.stac import PROJECTION_EXTENSION
+from datasets.catalogs.stac_schemas import EXTENSIONS
+from datasets.formats.degrees import whereabouts
+from datasets.formats.result import Bbox
+from datasets.models import VersionArtifact
+from datasets.steps.workspace import Workspace
+from datasets.stores import console_store, read_document
+
+#: Parts that go out, the key each has in the catalogs, and its role there.
+RELEASED = {
+    "data": ("data", "data"),
+    "preview": ("preview", "overview"),
+    "qa_report": ("qa-report", "qa"),
+    "terms": ("terms", "terms"),
+}
+
+
+def released(files: Mapping[str, VersionArtifact]) -> list[str]:
+    """The parts among *files* that go out."""
+    return [part for part in RELEASED if part in files]
+
+
+def fetch_data(files: Mapping[str, VersionArtifact], work: Workspace) -> Path | None:
+    """The data that go out, on disk; ``None`` where they are held back."""
+    if "data" not in files:
+        return None
+    path = work.directory / "data"
+    console_store().fetch_to(files["data"].artifact_id, path)
+    return path
+
+
+def raster_of(files: Mapping[str, VersionArtifact]) -> dict[str, Any] | None:
+    """What the reader found of the raster that goes out; ``None`` where none does."""
+    if "data" not in files or "raster" not in files:
+        return None
+    document: dict[str, Any] = json.loads(read_document(files["raster"].artifact_id))
+    return document
+
+
+def bbox_of(files: Mapping[str, VersionArtifact], data: Path | None, spec: Mapping[str, Any]) -> Bbox | None:
+    """Where the data that go out lie; of data that are held back, the extent that the spec itself names."""
+    raster = raster_of(files)
+    if raster is not None:
+        west, south, east, north = raster["bbox"]
+        return (west, south, east, north)
+    return parquet_bbox(data) if data is not None else hinted_bbox(spec)
+
+
+def hinted_bbox(spec: Mapping[str, Any]) -> Bbox | None:
+    """The spec's ``extent.bbox`` without heights; one across the antimeridian is told as all longitudes."""
+    bbox = (spec.get("extent") or {}).get("bbox")
+    if not bbox:
+        return None
+    west, south, east, north = (float(bbox[place]) for place in (0, 1, len(bbox) // 2, len(bbox) // 2 + 1))
+    return (west, south, east, north) if west <= east else (-180.0, south, 180.0, north)
+
+
+def grid_of(raster: Mapping[str, Any] | None) -> Grid | None:
+    """How the raster's pixels lie, where our validator can judge what STAC would say of it."""
+    if raster is None or PROJECTION_EXTENSION not in EXTENSIONS:
+        return None
+    code = raster["crs"] if re.fullmatch(r"EPSG:\d+", raster["crs"]) else ""
+    return Grid(code, (raster["height"], raster["width"]), tuple(raster["transform"]))
+
+
+def parquet_bbox(path: Path) -> Bbox | None:
+    """The extent of a GeoParquet file in degrees of WGS 84; ``None`` when it has no geometry, or no extent.
+
+    Raises ``UnreadableSource`` when its coordinates have no degrees.
+    """
+    with pq.ParquetFile(path) as file:
+        where = whereabouts(file)
+    return None if where is None else where.bbox

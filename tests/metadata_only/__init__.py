@@ -1,0 +1,1 @@
+"""Versions that publish their record and nothing of their data."""

@@ -1,0 +1,1 @@
+"""Rasters from upload to release."""
