@@ -46,6 +46,7 @@ def issue(*, account: User, name: str, expires_at: datetime, by: Person, at: dat
     """A new token for *account* and its secret, which is shown once. Raises ``Refused`` with findings by field."""
     with transaction.atomic():
         _check_admin(by)
+        account = User.objects.select_for_update(of=("self",)).get(pk=account.pk)  # it may be closed meanwhile
         findings = [*_check_name(name), *_check_expiry(expires_at, at), *check_account(account, by)]
         if findings:
             raise Refused("token_faulty", "The token was not issued: " + findings[0].message, findings)

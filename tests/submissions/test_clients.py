@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import threading
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import attr
@@ -27,8 +27,10 @@ from openlineage.client.facet_v2 import OutputDatasetFacet, RunFacet
 from openlineage.client.generated.error_message_run import ErrorMessageRunFacet
 from openlineage.client.transport.http import HttpConfig, HttpTransport
 
+from audit import ledger
+from datasets import service_accounts, tokens
 from datasets.errors import Refused
-from datasets.models import Acquisition, LineageEvent, PolicyLabel, SubmittedFile, SubmittedRun
+from datasets.models import Acquisition, LineageEvent, PolicyLabel, ServiceToken, SubmittedFile, SubmittedRun
 from datasets.stores import keep
 from promotions import submitted_runs
 from promotions.models import Job
@@ -197,3 +199,27 @@ def test_the_same_event_many_times_at_once_is_one_row(sender):
     ]
     together(*calls)
     assert (LineageEvent.objects.count(), SubmittedRun.objects.get().state) == (2, "aborted")
+
+
+def test_a_token_issued_while_its_account_is_closed_is_revoked_or_refused(sender):
+    admin, account, now = sender.world.person("admin"), sender.account, timezone.now()
+    later = now + timedelta(days=1)
+    issues = [
+        lambda n=n: tokens.issue(account=account, name=f"t{n}", expires_at=later, by=admin, at=now) for n in range(3)
+    ]
+    close = {"account_pk": account.pk, "reason": "Gone.", "by": admin, "at": now}
+    together(*issues[:2], *[lambda: service_accounts.close_account(**close)] * 2, *issues[2:])
+    assert not ServiceToken.objects.filter(revoked_at__isnull=True).exists()
+    assert ledger.entries_about(f"user/{account.username}")[0].references["granted"] == "service_account"
+
+
+def test_of_one_name_asked_for_many_times_at_once_one_account_is_opened(sender):
+    facts = {"name": "D", "slug": "dagster", "datasets": [sender.world.dataset], "reason": "Nightly."}
+    facts |= {"by": sender.world.person("admin"), "at": timezone.now()}
+    answers = together(*[lambda: service_accounts.open_account(**facts)] * 4)
+    assert sorted(a.code if isinstance(a, Refused) else a.username for a in answers) == [
+        "principal_taken",
+        "principal_taken",
+        "principal_taken",
+        "svc-dagster",
+    ]
