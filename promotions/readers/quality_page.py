@@ -20,6 +20,7 @@ from datasets.quality.samples import Sample
 from promotions import library
 from promotions.evidence import Shelf
 from promotions.readers import quality_charts as charts
+from promotions.readers import quality_columns as of_columns
 from promotions.readers import quality_words as words
 from promotions.readers.quality_rows import Mask, Rows, drawable, hidden_columns, mask_of, points_of, rows_of
 from promotions.readers.quality_runs import Copy, Run, copy_for, runs_of
@@ -77,7 +78,7 @@ def report_context(seen: Look, *, map_src: str) -> dict[str, Any]:
         "rows": rows,
         "apart": apart_of(seen, report),
         "geometries": geometries_of(report, rows, map_src),
-        "distributions": distributions_of(report, hidden)[:MOST_COLUMNS],
+        "distributions": of_columns.distributions_of(report, hidden)[:MOST_COLUMNS],
         "hidden_distributions": sorted(hidden & {one["name"] for one in report.get("distributions") or ()}),
         "columns": report["columns"][:MOST_COLUMNS],
         "more_columns": max(0, len(report["columns"]) - MOST_COLUMNS),
@@ -182,7 +183,8 @@ def _openable(opened: Opened, file: VersionArtifact | None) -> VersionArtifact |
 def geometries_of(report: Mapping[str, Any], rows: Rows, map_src: str) -> dict[str, Any]:
     """The map of failing geometries and its twin."""
     failing = report.get("failing_geometry_rows") or []
-    judged = any(check["name"] in GEOMETRY_CHECKS for check in report["checks"])
+    judging = [check for check in report["checks"] if check["name"] in GEOMETRY_CHECKS]
+    judged = any(check.get("judges", "rows") == "rows" for check in judging)  # a raster has no geometries
     shown = rows.geometries["features"] if rows.geometries else []
     drawn = len(drawable(rows.geometries)["features"]) if rows.geometries else 0
     table = [
@@ -219,37 +221,6 @@ def _where(geometry: Mapping[str, Any]) -> str:
     return extent_words([min(across), min(up), max(across), max(up)])
 
 
-def distributions_of(report: Mapping[str, Any], hidden: frozenset[str]) -> list[dict[str, Any]]:
-    """A histogram or bars for each column that may show one, with the table behind."""
-    return [_distribution(one) for one in report.get("distributions") or () if one["name"] not in hidden]
-
-
-def _distribution(one: Mapping[str, Any]) -> dict[str, Any]:
-    found = {"name": one["name"], "kind": one["kind"], "count": one["count"]}
-    if one["kind"] == "text":
-        values, most = one["values"] or [], max((count for _value, count in one["values"] or ()), default=0)
-        bars = [{"value": v, "count": c, "width": charts.length(c, most)} for v, c in values]
-        return {
-            **found,
-            "texts": bars,
-            "alone": most == 1,
-            "other": one["count"] - sum(c for _v, c in values),
-            "many": one["values"] is None,
-        }
-    say = words.moment if one["kind"] == "date" else words.number
-    limits = [say(edge) for edge in charts.edges(one)]
-    median = next((value for share, value in one["quantiles"] if share == 0.5), None)  # noqa: PLR2004 - the middle
-    return {
-        **found,
-        "bars": charts.histogram(one["bins"]),
-        "bins": [{"start": limits[n], "end": limits[n + 1], "count": count} for n, count in enumerate(one["bins"])],
-        "quantiles": [(words.percent(share), say(value)) for share, value in one["quantiles"]],
-        "low": limits[0],
-        "high": limits[-1],
-        "median": "" if median is None else say(median),
-    }
-
-
 def drift_of(seen: Look, report: Mapping[str, Any]) -> dict[str, Any] | None:
     """What moved since the version that was published then; ``withheld`` when that one is not the reader's to open."""
     drift = report.get("drift")
@@ -257,14 +228,14 @@ def drift_of(seen: Look, report: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     if seen.copy is not None and seen.copy.whole and not _may_know(seen, drift["before"]):
         return {"withheld": True}
-    columns = [_moved(column) for column in drift["columns"]]
+    columns = [of_columns.moved(column) for column in drift["columns"]]
     columns.sort(key=lambda one: (-(one["distance"] or 0), one["distance"] is None, one["name"]))
     before, after = drift["rows"]["before"], drift["rows"]["after"]
     extent = drift.get("extent") if seen.mask(Sample(1, (), {}, _SOMEWHERE)).geometry == _SOMEWHERE else None
     return {
         "withheld": False,
         "before_digest": drift["before"],
-        "rows": {"before": before, "after": after, "words": _growth(before, after)},
+        "rows": {"before": before, "after": after, "words": of_columns.growth(before, after)},
         "added": drift["columns_added"],
         "removed": drift["columns_removed"],
         "types": drift["type_changes"],
@@ -281,27 +252,3 @@ def _may_know(seen: Look, digest: str | None) -> bool:
     if not INSIDERS & person.roles_on(dataset_pk):
         opens = opens.filter(created_by=person.principal)
     return opens.exists()
-
-
-def _moved(column: Mapping[str, Any]) -> dict[str, Any]:
-    distance, before, after = column["distance"], column["null_rate_before"], column["null_rate_after"]
-    known = before is not None and after is not None
-    return {
-        "name": column["name"],
-        "distance": distance,
-        "width": charts.length(distance or 0.0, 1.0),
-        "words": words.moved_words(distance),
-        "figure": "" if distance is None else words.percent(distance),
-        "nulls": f"{words.percent(before)} → {words.percent(after)}" if known and before != after else "",
-        "nulls_same": words.percent(after) if known and before == after else "",
-        "still": distance in {0, None} and before == after,
-    }
-
-
-def _growth(before: int | None, after: int | None) -> str:
-    if before is None or after is None:
-        return "can't be compared"
-    if before == after:
-        return "as many rows"
-    change = f"{abs(after - before):,} {'more' if after > before else 'fewer'}"
-    return f"{change} ({words.percent(abs(after - before) / before)})" if before else change

@@ -32,6 +32,9 @@ PLAIN: dict[str, str] = {
     "row_count": "Number of rows",
     "row_growth": "Change in the number of rows",
     "rejected_rate": "Records that can't be read",
+    "raster_structure": "The raster is cloud-optimized and whole",
+    "band_count": "Number of bands",
+    "nodata_declared": "Bands say what stands for no data",
 }
 OPERATOR_WORDS: dict[str, str] = {
     ">=": "at least",
@@ -54,7 +57,9 @@ _DECIMALS = (0, 1, 2, 3, 4, 6, 8)
 
 def is_share(check: Mapping[str, Any]) -> bool:
     """Whether the check's number is a share or a rate, not a count or a number of the spec's own SQL."""
-    return check["name"] != "row_count" and not (check["name"] == "custom_sql" and check.get("judges") == "table")
+    return check["name"] not in {"row_count", "band_count"} and not (
+        check["name"] == "custom_sql" and check.get("judges") == "table"
+    )
 
 
 def percent(value: float) -> str:
