@@ -6,15 +6,18 @@ nothing. Used by the worker alone; claiming and ending a job is ``jobs``.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from datasets.models import Acquisition, DatasetVersion
 from promotions.models import Job, JobLine, JobState
+
+logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=20)
 RENEW_SECONDS = 5.0
@@ -92,8 +95,15 @@ class Heartbeat:
     def _beat(self) -> None:
         try:
             while not self._stop.wait(RENEW_SECONDS):
-                Job.objects.filter(pk=self._job_pk, state=JobState.RUNNING, attempts=self._attempts).update(
-                    lease_until=timezone.now() + LEASE
-                )
+                try:
+                    self._renew()
+                except OperationalError as busy:  # the next beat still comes in time; a lease that runs out is no harm
+                    logger.warning("job %s: the lease was not renewed this time (%s)", self._job_pk, busy)
+                    connection.close()
         finally:
             connection.close()
+
+    def _renew(self) -> None:
+        Job.objects.filter(pk=self._job_pk, state=JobState.RUNNING, attempts=self._attempts).update(
+            lease_until=timezone.now() + LEASE
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from audit import ledger
@@ -15,7 +16,7 @@ from datasets.models import DatasetVersion, RunReceipt
 from datasets.runs import current_files, current_receipts
 from datasets.steps import catalog, ingest, normalize, validate
 from datasets.zones.store import StoreUnavailable
-from promotions import gates, jobs, pipeline, tasks, transitions
+from promotions import gates, jobs, leases, pipeline, tasks, transitions
 from promotions.jobs import LEASE, MAX_ATTEMPTS, LostClaim, Reporter
 from promotions.models import Job, JobState, Standing, Transition
 from promotions.states import State
@@ -342,3 +343,20 @@ def test_f1_a_worker_that_lost_its_claim_records_no_run(world, monkeypatch):
     version = Job.objects.get(pk=job.pk).version
     assert [r.operation for r in version.receipts.all()] == ["ingest"]
     assert Job.objects.get(pk=job.pk).state == JobState.CANCELLED
+
+
+def test_a_database_busy_for_once_does_not_stop_the_heartbeat(world, monkeypatch):
+    job = claimed(owe(world))
+    beat, tries = leases.Heartbeat(job), []
+
+    def busy_once() -> None:
+        tries.append(len(tries))
+        if not tries[1:]:
+            raise OperationalError("database is locked")
+        beat._stop.set()
+
+    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.0)
+    monkeypatch.setattr(leases.connection, "close", lambda: None)  # this is the test's own thread and connection
+    monkeypatch.setattr(beat, "_renew", busy_once)
+    beat._beat()
+    assert tries == [0, 1]
