@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET
 
 from promotions import gates
 from promotions.models import QuarantineCase, Severity
-from promotions.readers import inbox
+from promotions.readers import inbox, inbox_map
 from promotions.readers.inbox import Filters
 from promotions.readers.version_page import extent_words
 from promotions.views.asking import crumbs, person_of
@@ -89,38 +89,22 @@ def failing_geometries(request: HttpRequest, case_pk: int) -> HttpResponse:
     found = inbox.samples_of(person, case_or_404(person, case_pk)).geometries
     if found is None or not found["features"]:
         raise Http404
-    return JsonResponse(found, content_type="application/geo+json")
+    return JsonResponse(inbox_map.outlined(found["features"]), content_type="application/geo+json")
 
 
 def _map(case: QuarantineCase, found: inbox.Samples) -> dict[str, Any] | None:
     features = list((found.geometries or {}).get("features", ()))
-    if not features:
+    box = inbox_map.extent(features)
+    if box is None:
         return None
-    places = [place for feature in features for place in _positions(feature["geometry"])]
-    west, south = min(x for x, _ in places), min(y for _, y in places)
-    east, north = max(x for x, _ in places), max(y for _, y in places)
     rows = [(f["properties"]["row"], f["geometry"]["type"]) for f in features]
     return {
         "src": reverse("promotions:case_failing", args=[case.pk]),
         "title": "Geometries that failed",
         "count": len(features),
-        "extent": extent_words((west, south, east, north)),
+        "extent": extent_words(box),
         "table": {"columns": ["Row", "Geometry"], "rows": rows},
     }
-
-
-def _positions(geometry: Any) -> list[tuple[float, float]]:
-    """Every position of a GeoJSON geometry, longitude first."""
-    if "geometries" in geometry:
-        return [place for part in geometry["geometries"] for place in _positions(part)]
-    found, rest = [], [geometry["coordinates"]]
-    while rest:
-        part = rest.pop()
-        if part and isinstance(part[0], int | float):
-            found.append((float(part[0]), float(part[1])))
-        else:
-            rest.extend(part)
-    return found
 
 
 def _views(found: inbox.InboxPage, filters: Filters) -> list[dict[str, Any]]:

@@ -182,10 +182,9 @@ const start = () => {
 };
 
 // --- the map's code is fetched only when there is a map ---
-const script = (source) =>
+const load = (name, facts) =>
   new Promise((ready, failed) => {
-    const node = document.createElement("script");
-    node.src = source;
+    const node = Object.assign(document.createElement(name), facts);
     node.onload = ready;
     node.onerror = () => failed(new Error("not loaded"));
     document.head.append(node);
@@ -196,12 +195,9 @@ document.body.addEventListener("htmx:afterSettle", (event) => {
   const figure = event.target.querySelector ? event.target.querySelector("[data-map-code]") : null;
   if (!figure || asked) { return; }
   asked = true;
-  const style = document.createElement("link");
-  style.rel = "stylesheet";
-  style.href = figure.dataset.mapStyle;
-  document.head.append(style);
-  script(figure.dataset.mapLibrary)
-    .then(() => script(figure.dataset.mapCode))
+  load("link", { rel: "stylesheet", href: figure.dataset.mapStyle })
+    .then(() => load("script", { src: figure.dataset.mapLibrary }))
+    .then(() => load("script", { src: figure.dataset.mapCode }))
     .catch(() => { figure.querySelector(".map-state").textContent = "The map's code could not be loaded. The facts are below."; });
 });
 

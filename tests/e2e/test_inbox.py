@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+from copy import deepcopy
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -16,6 +19,7 @@ from promotions.demo import Account
 from promotions.models import CaseComment, QuarantineCase, Severity
 from tests.e2e.visitors import Town
 from tests.inbox.many import more_cases
+from tests.world import SPEC
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -167,3 +171,24 @@ def test_a_derivative_is_opened_as_it_was_shown(town: Town, accounts: Accounts, 
     expect(page.locator(".message")).to_contain_text(f"This run makes version {shown}")
     ruth.go(f"/quarantine/{case.pk}/")
     expect(page.locator("#decision-sentence")).to_have_text("A safer derivative was opened")
+
+
+def test_bow_ties_are_drawn_beside_the_list(town: Town, accounts: Accounts, tmp_path: Path) -> None:
+    """The map's code comes only when a map is there, under the same content security policy."""
+    bow_tie = [[-99.0, 38.0], [-98.8, 38.2], [-98.8, 38.0], [-99.0, 38.2], [-99.0, 38.0]]
+    feature = {"type": "Feature", "properties": {"well_id": "W1", "depth_m": 1}}
+    file = tmp_path / "wells.geojson"
+    shape = {"type": "Polygon", "coordinates": [bow_tie]}
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": [feature | {"geometry": shape}]}))
+    carla = person_for(User.objects.get(username=accounts["contributor"].username))
+    dataset = register_dataset(spec=deepcopy(SPEC), by=carla, at=timezone.now())
+    terms = ("CC-BY-4.0", "Test Survey", "Wells by the Test Survey", "https://example.invalid/terms")
+    now = timezone.now()
+    demo.upload(dataset=dataset, file=file, slice_="2026", terms=terms, terms_text="CC BY 4.0", by=carla, at=now)
+    ruth = town.enter(accounts["reviewer"])
+    ruth.draws = True
+    page = ruth.go(f"/quarantine/?case={QuarantineCase.objects.get().pk}")
+    expect(page.locator("#samples .map")).to_have_attribute("data-drawn", "yes", timeout=20_000)
+    expect(page.locator("#samples figcaption")).to_contain_text("1 feature")
+    ruth.accessible()
+    town.picture(ruth, "inbox-map")

@@ -15,7 +15,7 @@ from promotions import cases, transitions
 from promotions.models import CaseComment, Job, QuarantineCase, Standing
 from promotions.readers import inbox
 from promotions.readers.inbox import Samples
-from promotions.views.inbox import _positions
+from promotions.readers.inbox_map import extent, outlined, positions
 
 AT = timezone.now()
 
@@ -60,13 +60,24 @@ def test_the_map_of_failing_geometries_has_a_text_twin(case, client_of, body, mo
     text = body(client_of("reviewer").get(f"/quarantine/{case.pk}/samples/"))
     assert "1 feature" in text
     assert "<td>4</td><td>Polygon</td>" in text
-    drawn = client_of("reviewer").get(f"/quarantine/{case.pk}/failing.geojson")
-    assert json.loads(drawn.content)["features"] == [feature]
-    mixed = {
-        "type": "GeometryCollection",
-        "geometries": [feature["geometry"], {"type": "Point", "coordinates": [1, 2]}],
-    }
-    assert len(_positions(mixed)) == 5
+    drawn = json.loads(client_of("reviewer").get(f"/quarantine/{case.pk}/failing.geojson").content)["features"]
+    assert [f["geometry"]["type"] for f in drawn] == ["MultiLineString", "Point"]
+    assert {f["properties"]["row"] for f in drawn} == {4}
+
+
+def test_every_failing_geometry_is_drawn_even_a_bow_tie():
+    bow_tie = {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}
+    mixed = {"type": "GeometryCollection", "geometries": [bow_tie, {"type": "Point", "coordinates": [5, 6, 7]}]}
+    many = {"type": "MultiPolygon", "coordinates": [bow_tie["coordinates"]] * 2}
+    empty = {"type": "Polygon", "coordinates": []}
+    features = [
+        {"type": "Feature", "geometry": g, "properties": {"row": n}} for n, g in enumerate((mixed, many, empty))
+    ]
+    drawn = outlined(features)["features"]
+    assert [f["geometry"]["type"] for f in drawn] == ["MultiLineString", "Point", "Point", "MultiLineString", "Point"]
+    assert len(positions(mixed)) == 6
+    assert extent(features) == (0, 0, 5, 6)
+    assert extent(features[2:]) is None
 
 
 def test_claim_renew_and_give_up(case, post, body):
