@@ -147,7 +147,7 @@ def _ingest(job: Job, reporter: jobs.Reporter) -> DatasetVersion | None:
         reporter.line(f"These bytes are version {existing.version_id} under this spec already; nothing new was made.")
         return None if existing.acquisition_id != acquisition.pk else existing
     with _workspace(reporter) as work:
-        report = ingest.inspect(acquisition, work)
+        report = ingest.inspect(acquisition, work, spec)
         with transaction.atomic():
             Dataset.objects.select_for_update(no_key=True).get(pk=acquisition.dataset_id)
             if ingest.existing_version(acquisition, spec) is not None:

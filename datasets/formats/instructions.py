@@ -7,6 +7,7 @@ the spec says is what was done).
 from __future__ import annotations
 
 import codecs
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from datasets.formats.errors import UnreadableSource
 from datasets.formats.sniff import DELIMITERS
 
 WGS84 = "EPSG:4326"
+# Of host names and of Python's own source text.
+_NOT_OF_FILES = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +77,12 @@ def _text(given: Mapping[str, Any], name: str) -> str | None:
 
 
 def _encoding(name: Any) -> str:
+    fix = "Use utf-8 or, say, cp1252."
     try:
-        return codecs.lookup(name).name
+        found = codecs.lookup(name).name
+        io.TextIOWrapper(io.BytesIO(), encoding=found)  # Python also knows codecs that make no text, such as hex
     except (LookupError, TypeError, ValueError) as error:
-        raise bad_instruction(
-            "encoding", "The declared encoding is not known.", "Use utf-8 or, say, cp1252."
-        ) from error
+        raise bad_instruction("encoding", "The declared encoding is not known.", fix) from error
+    if found in _NOT_OF_FILES:
+        raise bad_instruction("encoding", "The declared encoding is not one that files are written in.", fix)
+    return found

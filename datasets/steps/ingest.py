@@ -10,6 +10,7 @@ from audit.events import Event
 from datasets import identity
 from datasets.decisions import decide, request_for, resource_of
 from datasets.errors import Refused
+from datasets.formats.instructions import instructions
 from datasets.formats.sniff import HEAD_BYTES, sniff
 from datasets.intake import snapshot_name
 from datasets.models import Acquisition, Artifact, DatasetSpec, DatasetVersion, PolicyLabel
@@ -24,13 +25,17 @@ from datasets.zones import layout
 REPORT_VERSION = "v1"
 
 
-def inspect(acquisition: Acquisition, work: Workspace) -> Artifact:
-    """Reads the source's first bytes and stores what was found as the intake report. Raises ``UnreadableSource``."""
+def inspect(acquisition: Acquisition, work: Workspace, spec: DatasetSpec | None = None) -> Artifact:
+    """Reads the source's first bytes and stores what was found as the intake report. Raises ``UnreadableSource``.
+
+    Text is read in the encoding that *spec* (the acquisition's own) declares.
+    """
+    told = instructions(json.loads((spec or acquisition.spec).canonical))
     head = b""
     for chunk in console_store().open(acquisition.source_id):
         head = head or chunk[:HEAD_BYTES]
         work.listener.progress(len(chunk), acquisition.source.size_bytes)
-    found = sniff(head)
+    found = sniff(head, encoding=told.encoding or "utf-8")
     work.listener.line(f"The source is {found.format}, {acquisition.source.size_bytes} bytes; its digest was verified.")
     return keep_json(
         {
