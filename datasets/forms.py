@@ -59,11 +59,21 @@ POINTERS: dict[str, str] = {
     "obligations": "/sensitivity/obligations",
     "crs": "/normalization/crs",
     "canonical_fields": "/normalization/canonical_fields",
+    "encoding": "/normalization/encoding",
+    "delimiter": "/normalization/delimiter",
+    "source_crs": "/normalization/source_crs",
+    "layer": "/normalization/layer",
+    "member": "/normalization/member",
+    "archive": "/normalization/archive",
+    "repair_geometry": "/normalization/repair_geometry",
     "themes": "/themes",
     "keywords": "/keywords",
     "bbox": "/extent/bbox",
     "temporal": "/extent/temporal",
 }
+#: How a source is read, where its own bytes don't say: left empty by most specs.
+READING = ("encoding", "delimiter", "source_crs", "layer", "member", "archive", "repair_geometry")
+DELIMITER_NAMES = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 TITLE_LENGTH = 300
 NEW_SPEC: dict[str, Any] = {
     "kfm_spec_version": "v1",
@@ -110,7 +120,10 @@ class SpecForm(forms.Form):
     obligations = forms.CharField(
         label="Obligations", required=False, max_length=20_000, help_text=_OBLIGATION_HELP, widget=forms.Textarea
     )
-    crs = _text("Coordinate reference system", "Such as EPSG:4326.")
+    crs = _text(
+        "Coordinate reference system",
+        "Of the version that is made, such as EPSG:4326. Maps and catalogs are in degrees, whatever it is.",
+    )
     canonical_fields = forms.CharField(
         label="Canonical fields",
         required=False,
@@ -118,6 +131,22 @@ class SpecForm(forms.Form):
         help_text="One a line: name = upstream.COLUMN, and one geometry: geometry = derived.geometry, "
         "derived.from_latlon or derived.from_wkt.",
         widget=forms.Textarea,
+    )
+    encoding = _text("Encoding of text", "Such as cp1252. Empty: UTF-8.")
+    delimiter = forms.ChoiceField(
+        label="Delimiter of CSV", required=False, help_text="What stands between the columns of a CSV."
+    )
+    source_crs = _text(
+        "Source's coordinate reference system",
+        "Only where a file doesn't say its own, such as EPSG:26914. It never overrides what a file says.",
+    )
+    layer = _text("Layer", "The one to read, where a file holds several.", strip=False)
+    member = _text("Member", "The one file to read in an archive of several: its path in the archive.", strip=False)
+    archive = forms.ChoiceField(
+        label="Several tables in an archive", required=False, help_text="They are joined in the order of their names."
+    )
+    repair_geometry = forms.BooleanField(
+        label="Mend invalid geometries", required=False, help_text="Each one mended is counted in the QA report."
     )
     themes = _text("Themes", "Separated by commas.")
     keywords = _text("Keywords", "Separated by commas.")
@@ -131,14 +160,28 @@ class SpecForm(forms.Form):
         self.labels = labels
         kwargs["initial"] = initial_from(self.base)
         super().__init__(*args, **kwargs)
-        choices = [("", "choose one"), *((label.name, f"{label.title} ({label.name})") for label in labels)]
-        intent = (self.base.get("sensitivity") or {}).get("policy_label_intent")
-        if intent and intent not in {label.name for label in labels}:
-            choices.append((intent, f"{intent} (not a label of this console)"))
-        self.fields["policy_label"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
+        self._offer("policy_label", [("", "choose one"), *((o.name, f"{o.title} ({o.name})") for o in labels)])
+        self._offer("delimiter", [("", "what the first line uses most"), *DELIMITER_NAMES.items()])
+        self._offer("archive", [("", "refuse them"), ("concatenate", "join them")])
         if base is not None:
             self.fields["dataset_slug"].disabled = True
             self.fields["dataset_slug"].help_text = "A slug never changes."
+
+    def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
+        """A choice that the base has and this console does not know stays, so that it is judged and not lost."""
+        had = self.initial.get(name)
+        unknown = [(had, f"{had} (not known here)")] if had and had not in dict(choices) else []
+        self.fields[name].choices = [*choices, *unknown]  # type: ignore[attr-defined]  # a ChoiceField
+
+    @property
+    def reading(self) -> list[forms.BoundField]:
+        """The fields of ``READING``."""
+        return [self[name] for name in READING]
+
+    @property
+    def reads_by_itself(self) -> bool:
+        """Whether none of them says anything."""
+        return not any(field.errors or field.value() for field in self.reading)
 
     def clean_canonical_fields(self) -> dict[str, Any]:
         fields: dict[str, Any] = {}
@@ -259,6 +302,7 @@ def initial_from(spec: Mapping[str, Any]) -> dict[str, Any]:
         "policy_label": sensitivity.get("policy_label_intent", ""),
         "obligations": "\n".join(_obligation_line(o) for o in sensitivity.get("obligations") or []),
         "crs": normalization.get("crs", ""),
+        **{name: normalization.get(name, "") for name in READING},
         "canonical_fields": "\n".join(f"{k} = {v if isinstance(v, str) else _json(v)}" for k, v in fields),
         "themes": ", ".join(spec.get("themes") or []),
         "keywords": ", ".join(spec.get("keywords") or []),
@@ -301,6 +345,7 @@ def build_spec(form: SpecForm, rows: Any) -> tuple[dict[str, Any], list[tuple[in
         sensitivity["obligations"] = said["obligations"]
     normalization = spec.setdefault("normalization", {})
     _put(normalization, "crs", said.get("crs"))
+    _put_reading(normalization, said)
     normalization.setdefault("units", {})
     if "canonical_fields" in said:
         normalization["canonical_fields"] = said["canonical_fields"]
@@ -365,6 +410,12 @@ def _put(target: dict[str, Any], name: str, value: Any) -> None:
         target[name] = value
     else:
         target.pop(name, None)
+
+
+def _put_reading(normalization: dict[str, Any], said: Mapping[str, Any]) -> None:
+    for name in READING:
+        if name in said and (said[name] or normalization.get(name)):  # a false one that was said stays said
+            _put(normalization, name, said[name])
 
 
 def _put_endpoint(upstream: dict[str, Any], url: str | None) -> None:

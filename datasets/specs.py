@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 import yaml
@@ -15,6 +16,7 @@ import yaml
 from audit.canonical import CanonicalError, StrictJsonError, canonical_bytes, parse_strict
 from audit.digests import digest_bytes
 from audit.findings import Finding
+from datasets.formats.errors import UnreadableSource
 from datasets.identity import check_slug
 from datasets.schemas import check_document, pointer
 
@@ -90,6 +92,7 @@ def check_spec(spec: object) -> list[Finding]:
         *more,
         *_addresses(spec),
         *_outputs(spec),
+        *_reading(spec),
         *_check_names(spec),
         *_check_parameters(spec),
         *_extent(spec),
@@ -168,6 +171,35 @@ def _outputs(spec: Mapping[str, Any]) -> Iterator[Finding]:
         if path in seen:
             yield Finding("path_repeated", where, "Two outputs have this path.")
         seen.add(path)
+
+
+def _reading(spec: Mapping[str, Any]) -> Iterator[Finding]:
+    """An encoding or a coordinate system that has the form of one and is none."""
+    normalization = spec.get("normalization")
+    given = normalization if isinstance(normalization, Mapping) else {}
+    for name in ("crs", "source_crs", "encoding"):
+        value = given.get(name)
+        fault = _unknown(name, value) if isinstance(value, str) and value else None
+        if fault is not None:
+            yield Finding(fault.code, f"/normalization/{name}", fault.message, fault.fix)
+
+
+@lru_cache(maxsize=256)
+def _unknown(name: str, value: str) -> UnreadableSource | None:
+    from datasets.formats.instructions import instructions  # PROJ is loaded only by whoever judges a spec
+    from datasets.formats.reference_systems import crs_of
+
+    try:
+        if name == "encoding":
+            instructions({"normalization": {name: value}})
+            return None
+        crs = crs_of(value, f"spec /normalization/{name}")
+        if not (crs.is_geographic or crs.is_projected):
+            message = "This coordinate system has no two coordinates that say where on Earth something lies."
+            return UnreadableSource("unknown_crs", "", message, "Write an authority code such as EPSG:4326.")
+    except UnreadableSource as fault:
+        return fault
+    return None
 
 
 def _check_names(spec: Mapping[str, Any]) -> Iterator[Finding]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from datasets.forms import CHECK_HELP, CheckRows, SpecForm, build_spec, check_rows_from, initial_from
+from datasets.formats.instructions import Instructions
+from datasets.forms import CHECK_HELP, READING, CheckRows, SpecForm, build_spec, check_rows_from, initial_from
 from datasets.models import Dataset, DatasetSpec, PolicyLabel
 from datasets.quality.checks import KNOWN
-from datasets.specs import spec_hash
+from datasets.schemas import schema_text
+from datasets.specs import check_spec, spec_hash
 from promotions.states import State
 from tests.cases import case_path
 from tests.world import SPEC
@@ -203,3 +206,78 @@ def test_a_dataset_hidden_is_a_dataset_absent(world, as_):
     public = as_("").get(address).content.decode()
     assert "Contributor Test" not in public
     assert "Upload a file" not in public
+
+
+READ = {
+    "encoding": "cp1252",
+    "delimiter": ";",
+    "source_crs": "EPSG:26914",
+    "layer": " wells",
+    "member": "data/wells 2026.csv",
+    "archive": "concatenate",
+    "repair_geometry": True,
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("more", [READ, {"repair_geometry": False}, {"delimiter": "\t"}, {"layer": "Ω", "kept": [1]}])
+def test_how_a_source_is_read_goes_through_the_form_untouched(more):
+    spec = {**SPEC, "normalization": {**SPEC["normalization"], **more}}
+    form = SpecForm(_posted(spec), base=spec, labels=list(PolicyLabel.objects.all()))
+    rows = CheckRows(_posted(spec), initial=check_rows_from(spec), prefix="checks")
+    assert form.is_valid(), form.errors
+    assert rows.is_valid()
+    built, _ = build_spec(form, rows)
+    assert spec_hash(built) == spec_hash(spec)
+
+
+def test_how_a_source_is_read_is_said_in_the_form(as_):
+    sent = {**_new(SPEC), **READ, "repair_geometry": "on", "slice": ""}
+    assert as_("contributor").post(reverse("datasets:register"), sent).status_code == 302
+    spec = json.loads(DatasetSpec.objects.get(dataset__slug="test_new_wells").canonical)
+    assert {name: spec["normalization"][name] for name in READ} == READ
+    page = as_("contributor").get(reverse("datasets:record_spec", args=["test_new_wells"])).content.decode()
+    assert "<details open><summary>How the source is read" in page
+    assert '<option value=";" selected>' in page
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("encoding", "klingon", "The declared encoding is not known."),
+        ("encoding", "hex", "The declared encoding is not known."),
+        ("encoding", "punycode", "not one that files are written in"),
+        ("delimiter", "#", "Select a valid choice"),
+        ("source_crs", "26914", "Not in the form: Coordinate reference system"),
+        ("source_crs", "EPSG:99999999", "coordinate system is not known"),
+        ("crs", "EPSG:99999999", "coordinate system is not known"),
+        ("crs", "EPSG:5703", "no two coordinates that say where on Earth"),
+        ("layer", "  ", "Name of the one layer"),
+        ("member", " \t", "Name of the one file"),
+        ("archive", "mix", "Select a valid choice"),
+    ],
+)
+def test_a2_a_wrong_way_of_reading_is_said_beside_its_field(as_, name, value, words):
+    page = as_("contributor").post(reverse("datasets:register"), {**_new(SPEC), name: value}).content.decode()
+    assert not Dataset.objects.filter(slug="test_new_wells").exists()
+    field = page.split(f'id="id_{name}"')[1].split(f'id="live-{name}"')[0]
+    assert words in field
+    address, htmx = reverse("datasets:preview"), {"HX-Request": "true"}
+    live = as_("contributor").post(address, {**_new(SPEC), name: value}, headers=htmx).content.decode()
+    assert words in live.split(f'id="live-{name}"')[1].split("</p>")[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("delimiter", "#"), ("archive", "mix"), ("repair_geometry", "yes"), ("layer", 3), ("encoding", "klingon")],
+)
+def test_a2_a_spec_as_written_is_held_to_the_same(name, value):
+    findings = check_spec({**SPEC, "normalization": {**SPEC["normalization"], name: value}})
+    assert [finding.where for finding in findings] == [f"/normalization/{name}"]
+
+
+def test_each_way_of_reading_has_its_field_and_its_words():
+    described = json.loads(schema_text("dataset_spec.v1"))["properties"]["normalization"]["properties"]
+    asked = {field.name for field in fields(Instructions)} - {"concatenate", "repair"} | {"archive", "repair_geometry"}
+    assert asked == {*READING, "crs"}
+    assert all(described[name]["description"] for name in asked)
