@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from datasets.formats.errors import UnreadableSource
+from datasets.formats.taken import names
 
 HEAD_BYTES = 65_536
 DELIMITERS = (",", "\t", ";", "|")
@@ -72,14 +73,7 @@ class Sniffed:
     has_bom: bool = False
 
 
-def _refuse(
-    code: str,
-    found: str,
-    fix: str = (
-        "Give GeoJSON, CSV, GeoPackage, zipped Shapefile, FlatGeobuf, KML, Parquet or a Cloud-Optimized GeoTIFF, "
-        "alone or in a ZIP archive."
-    ),
-) -> UnreadableSource:
+def _refuse(code: str, found: str, fix: str = f"Give {names()}.") -> UnreadableSource:
     return UnreadableSource(code, "byte 0", f"This is {found}.", fix)
 
 

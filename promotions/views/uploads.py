@@ -22,11 +22,15 @@ from django.shortcuts import redirect, render
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
+from django_htmx.http import HttpResponseClientRedirect
 from kombu.exceptions import OperationalError
 
 from datasets import intake, rights
 from datasets.errors import Refused
+from datasets.formats.media_types import media_type_of
+from datasets.formats.taken import names
 from datasets.models import Dataset
 from datasets.people import Person
 from datasets.views import visible_datasets
@@ -36,14 +40,16 @@ from promotions.tasks import run_job
 
 log = logging.getLogger(__name__)
 
-MEDIA_TYPES = {".csv": "text/csv", ".geojson": "application/geo+json", ".json": "application/geo+json"}
 TOO_LARGE = 413
+#: What the fields beside the file, and the form's own markup, may add to a request.
+FIELDS_MAX_BYTES = 4_000_000
+FORMATS = f"{names()}. What it is, its bytes say, not its name; text is UTF-8 unless the spec says otherwise."
 
 
 class UploadForm(forms.Form):
     """What an acquisition is made of. What is missing or wrong, ``datasets.intake`` says, field by field."""
 
-    file = forms.FileField(label="File", help_text="GeoJSON or CSV, UTF-8.", allow_empty_file=True, max_length=5000)
+    file = forms.FileField(label="File", help_text=FORMATS, allow_empty_file=True, max_length=5000)
     slice = forms.CharField(
         label="Slice",
         required=False,
@@ -84,18 +90,26 @@ class UploadForm(forms.Form):
     def clean_file(self) -> Any:
         upload = self.cleaned_data["file"]
         if upload.size > settings.KFM_UPLOAD_MAX_BYTES:
-            raise forms.ValidationError(
-                f"The file is larger than this console takes: {filesizeformat(settings.KFM_UPLOAD_MAX_BYTES)}. "
-                "Split it by slice, or ask an operator to ingest it.",
-                code="too_large",
-            )
+            raise forms.ValidationError(too_large(), code="too_large")
         return upload
 
 
+def too_large() -> str:
+    """What is said of a file above the limit, on the page and before it is sent."""
+    limit = filesizeformat(settings.KFM_UPLOAD_MAX_BYTES).replace("\xa0", " ")
+    return (
+        f"The file is larger than this console takes: {limit}. Split it by slice, or record a source to fetch it from."
+    )
+
+
+@csrf_exempt  # the token is in the body, and judging it reads the body: ``_upload`` does both, once the size is known
 @login_required
 @require_http_methods(["GET", "POST"])
 def upload(request: HttpRequest, slug: str) -> HttpResponse:
-    """Uploads a file to a dataset and goes to the job that ingests it."""
+    """Uploads a file to a dataset and goes to the job that ingests it.
+
+    Who may not, and what is announced as too large, is refused before a byte of the body is read.
+    """
     person: Person = request.person  # type: ignore[attr-defined]  # PersonMiddleware puts it there
     dataset = visible_datasets(person).filter(slug=slug).first()
     if dataset is None:
@@ -104,6 +118,22 @@ def upload(request: HttpRequest, slug: str) -> HttpResponse:
         intake.check_may_upload(person, dataset)
     except Refused as refusal:
         raise PermissionDenied(refusal.message) from refusal
+    if _announced(request) > settings.KFM_UPLOAD_MAX_BYTES + FIELDS_MAX_BYTES:
+        form = UploadForm(_prefilled(dataset))
+        form.errors.clear()
+        form.add_error("file", f"{too_large()} Nothing of it was read, nor of what you typed.")
+        return render(request, "uploads/upload_form.html", _context(dataset, form), status=TOO_LARGE)
+    return _upload(request, dataset, person)
+
+
+def _announced(request: HttpRequest) -> int:
+    """The length of the body as the request's head states it; Django reads no further."""
+    length = request.headers.get("Content-Length", "0")
+    return int(length) if length.isdecimal() else 0
+
+
+@csrf_protect
+def _upload(request: HttpRequest, dataset: Dataset, person: Person) -> HttpResponse:
     form = UploadForm(request.POST or None, request.FILES or None, initial=_prefilled(dataset))
     status = 200
     if request.method == "POST" and form.is_valid():
@@ -113,7 +143,8 @@ def upload(request: HttpRequest, slug: str) -> HttpResponse:
             _place(form, refusal)
         else:
             messages.success(request, "The file is kept. Its run is owed now; you may leave this page.")
-            return redirect("promotions:job", job_pk=job.pk)
+            here = reverse("promotions:job", args=[job.pk])
+            return HttpResponseClientRedirect(here) if request.htmx else redirect(here)  # type: ignore[attr-defined]
     elif request.method == "POST":
         status = TOO_LARGE if form.has_error("file", "too_large") else 200
     return render(request, "uploads/upload_form.html", _context(dataset, form), status=status)
@@ -125,14 +156,14 @@ def _accept(dataset: Dataset, form: UploadForm, person: Person) -> Job:
     terms = intake.DeclaredTerms(
         said["license"], said["rights_holder"], said["attribution"], said["terms_uri"], said["terms_text"]
     )
-    name = intake.display_name(file.name or "")
+    path, spec = Path(file.temporary_file_path()), dataset.current_spec
     try:
         with transaction.atomic():
             acquisition = intake.record_acquisition(
                 dataset=dataset,
-                file=Path(file.temporary_file_path()),
-                file_name=name,
-                media_type=MEDIA_TYPES.get(Path(name).suffix.lower(), "application/octet-stream"),
+                file=path,
+                file_name=intake.display_name(file.name or ""),
+                media_type=media_type_of(path, json.loads(spec.canonical) if spec else {}),
                 slice_=said["slice"],
                 terms=terms,
                 by=person,
@@ -189,6 +220,7 @@ def _context(dataset: Dataset, form: UploadForm) -> dict[str, Any]:
         "form": form,
         "licenses": rights.COMMON_LICENSES,
         "limit": settings.KFM_UPLOAD_MAX_BYTES,
+        "too_large": too_large(),
         "back": here,
         "crumbs": crumbs,
     }

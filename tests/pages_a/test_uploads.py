@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -11,6 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from datasets.formats.errors import UnreadableSource
+from datasets.formats.sniff import Format, sniff
+from datasets.formats.taken import TAKEN, names
 from datasets.models import Acquisition
 from promotions import jobs, pipeline
 from promotions.models import Job, JobState
@@ -216,3 +220,81 @@ def test_a_job_of_a_version_one_may_not_know_of_is_absent(world, as_):
     assert as_("reviewer").get(address).status_code == 404
     for name in ("contributor", "steward"):
         assert as_(name).get(address).status_code == 200, name
+
+
+class _NeverRead:
+    """A body that fails the test when anyone reads it."""
+
+    def read(self, *_size):
+        raise AssertionError("the body was read")
+
+    readline = read
+
+
+@pytest.mark.parametrize(("name", "status"), [("contributor", 413), ("reviewer", 403), ("nobody", 404), ("", 302)])
+def test_what_is_announced_as_too_large_or_not_allowed_is_refused_unread(world, as_, settings, name, status):
+    settings.KFM_UPLOAD_MAX_BYTES = 10_000_000
+    client = as_(name)
+    client.handler.enforce_csrf_checks = True
+    page = client.request(
+        REQUEST_METHOD="POST",
+        PATH_INFO=reverse("promotions:upload", args=[world.dataset.slug]),
+        CONTENT_TYPE="multipart/form-data; boundary=x",
+        CONTENT_LENGTH=str(20_000_000),
+        **{"wsgi.input": _NeverRead()},
+    )
+    assert page.status_code == status
+    if status == 413:
+        text = page.content.decode()
+        assert "larger than this console takes: 9.5 MB" in text
+        assert "Nothing of it was read" in text
+        assert 'value="Wells by the Test Survey"' in text
+
+
+def test_an_upload_needs_its_token(world, as_, woken):
+    address = reverse("promotions:upload", args=[world.dataset.slug])
+    client = as_("contributor")
+    client.handler.enforce_csrf_checks = True
+    assert client.post(address, {"file": _file(), "slice": "2026", **TERMS}).status_code == 403
+    assert not Acquisition.objects.exists()
+    token = client.get(address).context["csrf_token"]
+    sent = {"file": _file(), "slice": "2026", **TERMS, "csrfmiddlewaretoken": str(token)}
+    assert client.post(address, sent).status_code == 302
+
+
+def test_with_scripts_the_answer_leads_to_the_job(world, as_, woken):
+    address = reverse("promotions:upload", args=[world.dataset.slug])
+    sent = {"file": _file(), "slice": "2026", **TERMS}
+    page = as_("contributor").post(address, sent, headers={"HX-Request": "true"})
+    assert page.status_code == 200
+    assert page["HX-Redirect"] == reverse("promotions:job", args=[Job.objects.get().pk])
+
+
+@pytest.mark.parametrize(
+    ("raw", "name", "media_type"),
+    [
+        (json.dumps(wells()).encode(), "wells.csv", "application/geo+json"),
+        (b"id,lat,lon\n1,38,-98\n", "wells.geojson", "text/csv"),
+        (b"PK\x03\x04rest", "wells.csv", "application/zip"),
+        (b"PAR1rest", "", "application/vnd.apache.parquet"),
+        (b"II*\x00rest", "wells.csv", "image/tiff"),
+        (b"<html>Sign in</html>", "wells.csv", "application/octet-stream"),
+        (b"\x00\x01", "wells.geojson", "application/octet-stream"),
+    ],
+)
+def test_the_media_type_comes_from_the_bytes(send, woken, raw, name, media_type):
+    assert send(file=_file(raw, name or "x")).status_code == 302
+    assert Acquisition.objects.get().source.media_type == media_type
+
+
+def test_the_page_names_every_format_that_is_taken(world, as_):
+    page = as_("contributor").get(reverse("promotions:upload", args=[world.dataset.slug])).content.decode()
+    assert all(taken.name in page for taken in TAKEN)
+    assert {taken.format for taken in TAKEN} == set(get_args(Format))
+    assert names() in sniff_refusal()
+
+
+def sniff_refusal():
+    with pytest.raises(UnreadableSource) as caught:
+        sniff(b"%PDF-1.7")
+    return caught.value.fix
