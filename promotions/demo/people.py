@@ -1,0 +1,68 @@
+"""The demo's accounts: one for each role, with a published password. Production loads none of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from datasets.people import Person, appoint_first_admin, assign_role, person_for
+from datasets.policy.roles import Role
+
+PASSWORD = "prairie-demo-2026"  # noqa: S105 - shown on the sign-in page of the demo, and only there
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A demo account; ``role`` is the one it holds."""
+
+    username: str
+    first_name: str
+    last_name: str
+    role: Role
+
+    @property
+    def password(self) -> str:
+        return PASSWORD
+
+    @property
+    def meaning(self) -> str:
+        return self.role.meaning
+
+
+DEMO_ACCOUNTS: tuple[Account, ...] = (
+    Account("carla", "Carla", "Yoder", Role.CONTRIBUTOR),
+    Account("omar", "Omar", "Haskell", Role.OPERATOR),
+    Account("ruth", "Ruth", "Penner", Role.REVIEWER),
+    Account("sam", "Sam", "Wichita", Role.STEWARD),
+    Account("clara", "Clara", "Osage", Role.COUNCIL),
+    Account("august", "August", "Reno", Role.AUDITOR),
+    Account("ada", "Ada", "Geary", Role.ADMIN),
+)
+
+
+def accounts() -> dict[str, Person]:
+    """The demo accounts with their roles, by username."""
+    at = timezone.now()
+    admin_account = next(a for a in DEMO_ACCOUNTS if a.role is Role.ADMIN)
+    admin_user = _user(admin_account)
+    if Role.ADMIN not in person_for(admin_user).roles:
+        appoint_first_admin(user=admin_user, reason="The demo's admin.", at=at)
+    for account in DEMO_ACCOUNTS:
+        user = _user(account)
+        if account.role not in person_for(user).roles:
+            assign_role(
+                user=user, role=account.role, by=person_for(admin_user), reason=f"The demo's {account.role}.", at=at
+            )
+    return {a.username: person_for(User.objects.get(username=a.username)) for a in DEMO_ACCOUNTS}
+
+
+def _user(account: Account) -> User:
+    user, created = User.objects.get_or_create(
+        username=account.username, defaults={"first_name": account.first_name, "last_name": account.last_name}
+    )
+    if created:
+        user.set_password(account.password)
+        user.save(update_fields=["password"])
+    return user

@@ -1,0 +1,140 @@
+"""What the demo shows, made by the writers that people use, and that it is made once."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+from datetime import timedelta
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from datasets import sources, terms
+from datasets.errors import Refused
+from datasets.models import Dataset, PolicyLabel, Source, SubmissionState, SubmittedRun
+from datasets.models.upstream import FetchAttempt, FetchOutcome
+from promotions import demo
+from promotions.demo import directories, made_up, specs, springs
+from promotions.models import Job, JobState, QuarantineCase, Resolution, Standing
+
+
+@pytest.fixture
+def built_in_labels(transactional_db: None) -> None:
+    """Labels that an earlier test's flush took are there again."""
+    if not PolicyLabel.objects.exists():
+        importlib.import_module("datasets.migrations.0003_built_in_labels").seed(apps, None)
+
+
+def test_made_up_tables_are_the_same_each_time_and_say_what_is_amiss() -> None:
+    year = made_up.Year(2024, rows=20, in_feet=3, without_depth=2, outside=1, telephones=4)
+    rows = list(csv.DictReader(io.StringIO(made_up.wells(year))))
+    assert made_up.wells(year) == made_up.wells(year)
+    assert len(rows) == 20
+    assert len({row["well_id"] for row in rows}) == 20
+    assert sum(float(row["depth_m"] or 0) > 300 for row in rows) == 3
+    assert sum(not row["depth_m"] for row in rows) == 2
+    assert sum(not 36.98 <= float(row["lat"]) <= 40.01 for row in rows) == 1
+    assert sum("555-01" in row["remarks"] for row in rows) == 4
+
+
+def test_what_is_made_up_says_so_in_its_title() -> None:
+    made = {spec["dataset_slug"]: spec["title"] for spec in (specs.WELLS, specs.SPRINGS)}
+    assert all("made up" in title and "synthetic" in slug for slug, title in made.items())
+
+
+def test_production_loads_no_demo(settings) -> None:
+    settings.PRODUCTION = True
+    with pytest.raises(Refused) as refusal:
+        demo.load()
+    assert refusal.value.code == "demo_in_production"
+
+
+@pytest.mark.django_db
+def test_where_no_directory_may_be_read_that_is_said_and_nothing_made(settings) -> None:
+    settings.KFM_SOURCE_ROOTS = ()
+    said = directories.load(demo.accounts())
+    assert "KFM_SOURCE_ROOTS" in said[0]
+    assert not directories.is_there()
+    assert not Source.objects.exists()
+
+
+@pytest.mark.slow
+def test_b2_the_springs_terms_wait_for_a_steward_who_can_read_the_difference(built_in_labels: None) -> None:
+    springs.load(demo.accounts())
+    dataset = Dataset.objects.get(slug=specs.SPRINGS["dataset_slug"])
+    standing = terms.standing_terms(dataset)
+    assert standing.changed
+    assert terms.words_of_observation(standing.accepted) != terms.words_of_observation(standing.latest)
+    held, waiting = QuarantineCase.objects.order_by("pk")
+    assert held.due < timezone.now().date()
+    assert waiting.root_cause.startswith("B2:")
+
+
+@pytest.fixture
+def loaded(built_in_labels: None, settings) -> list[str]:
+    settings.KFM_SOURCE_ROOTS = (settings.VAR_DIR.resolve() / "demo_upstream",)
+    return demo.load()
+
+
+@pytest.mark.slow
+def test_the_demo_shows_every_stage_and_is_made_once(loaded: list[str]) -> None:
+    _the_truth_path()
+    _the_sources()
+    _the_inbox()
+    _the_pipeline()
+    assert len(loaded) >= 10
+    jobs = Job.objects.count()
+    assert demo.load() == []
+    assert Job.objects.count() == jobs
+
+
+def _the_truth_path() -> None:
+    counties = Standing.objects.filter(version__dataset__slug="us_census_ks_counties")
+    assert set(counties.values_list("state", flat=True)) == {"PUBLISHED", "CATALOG", "RAW"}
+    assert Standing.objects.get(version__dataset__slug="airportsdata_ks_airports").state == "QUARANTINE"
+    assert Job.objects.filter(state=JobState.FAILED, dataset__slug="us_census_ks_counties").count() == 1
+    wells = Standing.objects.filter(version__dataset__slug=specs.WELLS["dataset_slug"])
+    assert wells.count() >= 4
+    assert wells.filter(state="PUBLISHED").count() == 1
+
+
+def _the_sources() -> None:
+    kept, gone = Source.objects.order_by("name")
+    assert [a.outcome for a in FetchAttempt.objects.filter(source=kept).order_by("pk")] == [
+        FetchOutcome.FETCHED,
+        FetchOutcome.UNCHANGED,
+    ]
+    fresh = sources.freshness([kept, gone], timezone.now())
+    assert not fresh[kept.pk].stale
+    assert kept.next_due_at - timezone.now() <= timedelta(days=1)
+    assert fresh[gone.pk].stale
+    assert fresh[gone.pk].last_success is None
+    assert Standing.objects.get(version__dataset=kept.dataset).state == "CATALOG"
+
+
+def _the_inbox() -> None:
+    now, every = timezone.now(), QuarantineCase.objects.all()
+    assert every.count() >= 5
+    assert {"VALIDATION_FAILED", "LICENSE_UNCLEAR", "REDACTION_REQUIRED"} <= set(
+        every.values_list("reason_code", flat=True)
+    )
+    assert every.filter(resolution="", claimed_by="ruth", claim_until__gt=now, comments__isnull=False).exists()
+    assert every.filter(resolution="", due__lt=now.date()).count() == 1
+    released = every.get(resolution=Resolution.RELEASED)
+    assert released.version.standing.state == "CATALOG"
+    derived = every.get(resolution=Resolution.DERIVED)
+    safer = Standing.objects.get(version__spec=derived.derivative_spec)
+    assert safer.state == "CATALOG"
+    assert derived.version.standing.state == "QUARANTINE"
+
+
+def _the_pipeline() -> None:
+    run = SubmittedRun.objects.get()
+    account = User.objects.get(username=run.principal)
+    assert run.state == SubmissionState.COMPLETE
+    assert not account.has_usable_password()
+    case = QuarantineCase.objects.get(version__acquisition=run.acquisition)
+    assert case.reason_code == "VALIDATION_FAILED"
