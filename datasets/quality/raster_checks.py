@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import shapely
-
 from datasets.quality.geometry_checks import extent_of
 from datasets.quality.measures import Measure, NotMeasurable, share
 
@@ -47,6 +45,8 @@ def _nodata_declared(raster: Raster, _parameters: Parameters, _spec: Mapping[str
 
 def _within_extent(raster: Raster, parameters: Parameters, spec: Mapping[str, Any]) -> Measure:
     """Share of the footprint's area, in degrees, that lies within the extent."""
+    import shapely  # a tenth of a second, and most processes measure no raster
+
     footprint = shapely.geometry.shape(raster["footprint"])
     if not footprint.is_valid or footprint.area == 0:
         raise NotMeasurable("The raster's footprint is no area, so no share of it can be taken.")

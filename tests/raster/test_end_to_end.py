@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from datasets.stores import console_store
 from promotions import dossier, gates, jobs, pipeline
 from promotions.models import QuarantineCase, Release
 from promotions.states import State
+from tests.formats.making import zip_bytes
 from tests.raster.conftest import CHECKS, HEIGHT, WIDTH, a_spec
-from tests.world import World
+from tests.world import SPEC, World
 
 pytestmark = pytest.mark.django_db
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
@@ -156,3 +158,49 @@ def test_a_tiff_that_is_no_sound_cog_is_refused_naming_what_is_missing(tiffs):
         assert cut.failure_code in {"damaged_raster", "not_cloud_optimized"}
         assert cut.failure
     assert not QuarantineCase.objects.exists()
+
+
+@pytest.mark.slow
+def test_a_cog_in_an_archive_goes_on_as_the_validate_runs_own(tiffs):
+    world, job = ingest(zip_bytes({"height.tif": tiffs["cog"]}), a_spec())
+    version = job.version
+    assert world.standing(version).state == State.CATALOG, job.failure
+    data = parts(version)["data"]
+    assert console_store().read(data.artifact_id, MOST) == tiffs["cog"]
+    run = document(version, "stac_item")["assets"]["data"]["kfm:run_id"]
+    assert run == current_receipts(version)["validate"].run_id
+
+
+@pytest.mark.slow
+def test_rows_that_come_out_as_they_came_in_are_handed_on_too():
+    """KFM's own GeoParquet, ingested again, is normalized to the very same bytes."""
+    spec = deepcopy(SPEC)
+    world = World.build(spec=spec)
+    first = world.run(world.acquire())
+    raw = console_store().read(parts(first.version)["data"].artifact_id, MOST)
+    again = world.run(world.acquire(raw, slice_="2025"))
+    assert again.version is not None, again.failure
+    assert parts(again.version)["data"].artifact_id == again.version.acquisition.source_id
+    assert world.standing(again.version).state == State.CATALOG, again.failure
+    world.sign_all(again.version)
+    results = gates.evaluate_all(dossier.gather(world.standing(again.version)).evidence)
+    assert {letter: result.findings for letter, result in results.items() if not result.passed} == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("obligations", [[], [{"type": "metadata_only"}]], ids=["raster", "held back"])
+def test_every_page_of_such_a_version_opens(tiffs, obligations):
+    world, job = ingest(tiffs["cog"], a_spec(*obligations))
+    version = job.version
+    assert world.standing(version).state == State.CATALOG, job.failure
+    base = f"/datasets/{version.dataset.slug}/versions/{version.version_id}/"
+    for name in ("steward", "reviewer", "auditor"):
+        client = Client()
+        client.force_login(world.users[name], backend="django.contrib.auth.backends.ModelBackend")
+        pages = [base, f"{base}quality/", f"/datasets/{version.dataset.slug}/"]
+        pages += [f"{base}{tab}/" for tab in ("qa", "files", "catalogs", "policy", "history", "gates", "provenance")]
+        pages += [f"{base}?tab={tab}" for tab in ("qa", "files", "catalogs", "policy", "history")]
+        for page in pages:
+            assert client.get(page).status_code in {200, 404}, (name, page)
+        assert client.get(base).status_code == 200
+        assert client.get(f"{base}quality/").status_code == 200
