@@ -32,6 +32,8 @@ SECTIONS = {"fail": "Procedure", "warn": "Procedure", "error": "Escalation"}
 MOST_ON_MAP_TABLE = 50
 #: A page shows so many columns; the document has them all.
 MOST_COLUMNS = 60
+#: A longer value of a sample row may be broken into lines.
+LONG_TEXT = 40
 _SOMEWHERE = {"type": "Point", "coordinates": [-98.0, 38.0]}
 
 
@@ -119,7 +121,7 @@ def checks_of(seen: Look, report: Mapping[str, Any], rows: Rows) -> list[dict[st
 
 def _sample(row: Mapping[str, Any]) -> dict[str, Any]:
     """A masked row as cells, so that no column's name is taken for something else in a template."""
-    cells = [{"name": name, "value": value} for name, value in row["values"].items()]
+    cells = [{"name": n, "value": v, "short": len(str(v)) < LONG_TEXT} for n, v in row["values"].items()]
     return {"row": row["row"], "cells": cells, "geometry": row["geometry"], "withheld": row["withheld"]}
 
 

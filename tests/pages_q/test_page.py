@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 from urllib.parse import urlencode
 
@@ -18,7 +19,7 @@ from audit.digests import digest_bytes
 from datasets.models import RunReceipt, VersionArtifact
 from datasets.quality.samples import Sample
 from promotions import jobs, pipeline
-from promotions.readers import quality_rows
+from promotions.readers import quality_page, quality_rows
 from promotions.readers.version_page import open_version
 from tests.pages_q import scene
 from tests.pages_q.scene import OUTLIER
@@ -127,6 +128,17 @@ def test_c2_under_obligations_that_are_unknown_or_about_single_rows_no_value_is_
     mask = quality_rows.mask_of(opened, SimpleNamespace(spec=spec))
     assert quality_rows.hidden_columns(mask, ["use", "depth_m"]) == {"use", "depth_m"}
     assert mask(Sample(1, (), {"depth_m": OUTLIER})).values == {}
+
+
+@pytest.mark.parametrize("name", ["auditor", "contributor2"])
+def test_c2_rows_are_not_read_for_who_is_not_inside_whatever_the_report(here, name):
+    opened = open_version(here.world.person("reviewer"), here.later.dataset.slug, here.later.version_id, timezone.now())
+    seen = quality_page.look(opened, "")
+    assert quality_rows.rows_of(opened, seen.run, seen.report, seen.mask).rows
+    outside = replace(opened, person=here.world.person(name), inside=False)
+    kept = quality_rows.rows_of(outside, seen.run, seen.report, seen.mask)
+    assert (kept.rows, kept.geometries) == ({}, None)
+    assert kept.why_not
 
 
 def test_who_may_read_reports_but_not_the_data_is_told_no_value(here, as_):
