@@ -14,6 +14,7 @@ import logging
 import smtplib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,10 +38,13 @@ from promotions.models.inbox import DeliveryState
 logger = logging.getLogger(__name__)
 
 EMAIL, WEBHOOK = "email", "webhook"
+#: The kind of a message that only tries a receiver.
+TEST = "webhook.test"
 #: How long after each try the next one is due; the number of tries is their number.
 BACK_OFF = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120, 300, 600, 840, 1))
 MAX_ATTEMPTS = len(BACK_OFF)
 MOST = 50
+_NO_KEY = "The console has no key that it can sign with. Set KFM_WEBHOOK_KEY."
 _GONE = "The recipient has no active account with an address any more."
 
 
@@ -63,7 +67,7 @@ def owe_email(*, principals: Iterable[str], subject: str, path: str, key: str, a
     if not settings.KFM_EMAIL:
         return
     reached = User.objects.filter(username__in=list(principals), is_active=True).exclude(email="")
-    body = f"{subject}\n\n{settings.KFM_PUBLIC_URL}{path}\n\nThe console tells more to those who may see it.\n"
+    body = f"{subject}\n\n{address(path)}\n\nThe console tells more to those who may see it.\n"
     Delivery.objects.bulk_create(
         [
             Delivery(
@@ -83,26 +87,41 @@ def owe_email(*, principals: Iterable[str], subject: str, path: str, key: str, a
 
 def owe_webhooks(*, kind: str, case: int, path: str, key: str, at: datetime) -> None:
     """Owes every active webhook one message of *kind* about a case, once a *key*."""
-    document = {
-        "type": kind,
-        "timestamp": instant(at),
-        "data": {"case": case, "url": f"{settings.KFM_PUBLIC_URL}{path}"},
-    }
+    data = {"case": case, "url": address(path)}
     Delivery.objects.bulk_create(
-        [
-            Delivery(
-                channel=WEBHOOK,
-                recipient=endpoint.name,
-                endpoint=endpoint,
-                message_id=message_id(key),
-                subject=kind,
-                body=canonical_bytes(document).decode(),
-                next_at=at,
-                owed_at=at,
-            )
-            for endpoint in WebhookEndpoint.objects.filter(active=True)
-        ],
+        [_message(endpoint, kind, data, key, at) for endpoint in WebhookEndpoint.objects.filter(active=True)],
         ignore_conflicts=True,
+    )
+
+
+def owe_test(*, endpoint: WebhookEndpoint, at: datetime) -> Delivery:
+    """Owes one webhook a message that tells of nothing, so that its receiver can be tried. Sent as every other."""
+    delivery = _message(endpoint, TEST, {"url": address("/")}, f"{TEST}:{endpoint.pk}:{at.isoformat()}", at)
+    delivery.save()
+    return delivery
+
+
+def address(path: str) -> str:
+    """Where *path* of the console is for someone outside."""
+    return settings.KFM_PUBLIC_URL.rstrip("/") + path
+
+
+def host_of(url: str) -> str:
+    """The only host that *url* may lead to, as an allow-list has it. Raises ``UpstreamRefused`` for an unfit URL."""
+    found = parse_url(url)
+    return f"[{found.host}]" if isinstance(found.address, IPv6Address) else found.host
+
+
+def _message(endpoint: WebhookEndpoint, kind: str, data: dict[str, Any], key: str, at: datetime) -> Delivery:
+    return Delivery(
+        channel=WEBHOOK,
+        recipient=endpoint.name,
+        endpoint=endpoint,
+        message_id=message_id(key),
+        subject=kind,
+        body=canonical_bytes({"type": kind, "timestamp": instant(at), "data": data}).decode(),
+        next_at=at,
+        owed_at=at,
     )
 
 
@@ -122,7 +141,9 @@ def deliver(pk: int, now: datetime) -> bool:
     except NotSent as problem:
         _not_sent(delivery, problem)
         return False
-    _mine(delivery).update(state=DeliveryState.SENT, sent_at=now, last_error="")
+    # past the fence: that it was sent is true, whoever took it up meanwhile because this worker was slow
+    unsaid = Delivery.objects.filter(pk=pk).exclude(state=DeliveryState.SENT)
+    unsaid.update(state=DeliveryState.SENT, sent_at=now, last_error="")
     return True
 
 
@@ -181,12 +202,13 @@ def _send_email(delivery: Delivery, now: datetime) -> None:  # noqa: ARG001 - ev
     if account is None:
         raise NotSent(_GONE, final=True)
     host = urlsplit(settings.KFM_PUBLIC_URL).hostname or "console"
+    short = delivery.message_id[4:24]  # a longer one is folded, which some mail servers take badly
     try:
         EmailMessage(
             subject=delivery.subject,
             body=delivery.body,
             to=[account.email],
-            headers={"Message-ID": f"<{delivery.message_id}.{delivery.pk}@{host}>", "Auto-Submitted": "auto-generated"},
+            headers={"Message-ID": f"<{short}.{delivery.pk}@{host}>", "Auto-Submitted": "auto-generated"},
         ).send()
     except (smtplib.SMTPException, OSError, ValueError) as problem:
         raise NotSent(f"The mail server did not take it ({type(problem).__name__}).") from problem
@@ -197,11 +219,15 @@ def _send_webhook(delivery: Delivery, now: datetime) -> None:
     if endpoint is None:
         raise NotSent("The webhook is not recorded any more.", final=True)
     body, seconds = delivery.body.encode(), int(now.timestamp())
+    try:
+        signed = signature(delivery.message_id, seconds, body)
+    except keys.LedgerKeyError as problem:  # tried again: an administrator may give the key meanwhile
+        raise NotSent(_NO_KEY) from problem
     headers = {
         "content-type": "application/json",
         "webhook-id": delivery.message_id,
         "webhook-timestamp": str(seconds),
-        "webhook-signature": signature(delivery.message_id, seconds, body),
+        "webhook-signature": signed,
     }
     _post(endpoint.url, body, headers)
 
@@ -209,9 +235,11 @@ def _send_webhook(delivery: Delivery, now: datetime) -> None:
 def _post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
     """One signed message through the guard of ``datasets.upstream``; tests put their own in its place."""
     try:
-        post(url, body=body, headers=headers, allowed_hosts=(parse_url(url).host,))
+        post(url, body=body, headers=headers, allowed_hosts=(host_of(url),))
     except UpstreamError as problem:  # a refusal too is tried again: an admin may correct the address meanwhile
-        raise NotSent(f"The webhook did not take it ({problem.code}).") from problem
+        status = getattr(problem, "status", None)
+        why = problem.code if status is None else f"{problem.code}, HTTP {status}"
+        raise NotSent(f"The webhook did not take it ({why}).") from problem
 
 
 _SENDERS: dict[str, Callable[[Delivery, datetime], Any]] = {EMAIL: _send_email, WEBHOOK: _send_webhook}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from promotions import urls_inbox, urls_quality, urls_sources, urls_versions
+from promotions import urls_inbox, urls_quality, urls_sources, urls_versions, urls_webhooks
 from promotions.views import actions, board, evidence, queue, runbooks, service_accounts, tokens
 
 app_name = "promotions"
@@ -29,4 +29,5 @@ urlpatterns = [
     *urls_quality.urlpatterns,
     *urls_sources.urlpatterns,
     *urls_versions.urlpatterns,
+    *urls_webhooks.urlpatterns,
 ]
