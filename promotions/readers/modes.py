@@ -124,8 +124,8 @@ def _backfill(version: DatasetVersion, person: Person, source: Source | None, sl
     sentence = f"New bytes for {slice_} from {source.name} under the current spec: version {found}."
     if found.endswith(UNKNOWN):
         sentence = (
-            f"New bytes for {slice_} from {source.name}: version {found}, where … are the first 8 digits of "
-            "what comes. If the very same bytes come, nothing new is made."
+            f"New bytes for {slice_} from {source.name}: version {found} (for … stand the first 8 digits of "
+            "what comes). If the very same bytes come, nothing new is made."
         )
     return Consequence(Mode.BACKFILL, not why_not, why_not, False, found, sentence)
 
