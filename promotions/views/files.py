@@ -18,6 +18,8 @@ from datasets.policy.requests import Action
 from datasets.runs import current_files
 from datasets.stores import console_store
 from datasets.zones.store import StoreError
+from promotions.api.files import RECORD_PARTS
+from promotions.evidence import CATALOG_PARTS
 from promotions.readers.version_page import Opened, open_version
 
 NOT_NOW = 503
@@ -40,13 +42,18 @@ def download(request: HttpRequest, slug: str, version_id: str, file_path: str) -
     file = next((f for f in reversed(current_files(opened.version)) if f.path == file_path), None)
     if file is None or not opened.may_open(file):
         raise Http404
-    if enforce(opened.person, opened.version, Action.DOWNLOAD, at=timezone.now()).decision != "allow":
+    if enforce(opened.person, opened.version, action_for(file), at=timezone.now()).decision != "allow":
         raise Http404
     response = _bytes(file, file.artifact.media_type)
     name = file_path.rsplit("/", 1)[-1]
     response["Content-Disposition"] = str(content_disposition_header(as_attachment=True, filename=name))
     response["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+def action_for(file: VersionArtifact) -> Action:
+    """What opening *file* is: reading a record of the data, which stays open where the data are held back, or not."""
+    return Action.READ if file.part in CATALOG_PARTS else RECORD_PARTS.get(file.part, Action.DOWNLOAD)
 
 
 def _opened_or_404(request: HttpRequest, slug: str, version_id: str) -> Opened:

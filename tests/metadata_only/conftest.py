@@ -28,8 +28,8 @@ TERMS = DeclaredTerms(
 CANARY = "Zebulon Q. Canary"
 PLACE = (-98.123456, 38.654321)
 HINT = [-102.05, 36.99, -94.6, 40.0]
-#: Whatever any of these bytes is in, tells something of the data.
-TRACES = (CANARY.encode(), b"CANARY-WELL", b"98.123", b"98.124", b"38.654", b"4242")
+#: Whatever any of these bytes is in, tells something of the data. No digest, id or time can hold one by chance.
+TRACES = (CANARY.encode(), b"CANARY-WELL", b"-98.12", b"38.6543", b"7654321.25")
 
 
 def a_spec(*obligations: dict[str, Any], hint: bool = True, **terms: str) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def wells() -> dict[str, Any]:
         "features": [
             {
                 "type": "Feature",
-                "properties": {"well_id": f"CANARY-WELL-{n}", "depth_m": 4242, "owner": CANARY},
+                "properties": {"well_id": f"CANARY-WELL-{n}", "depth_m": 7654321.25, "owner": CANARY},
                 "geometry": {"type": "Point", "coordinates": [x + n / 1000, y]},
             }
             for n in range(5)

@@ -139,6 +139,17 @@ def test_c2_no_one_gets_the_bytes_of_a_published_record(here, name):
     assert client.get(f"{page}/preview.geojson").status_code == 404
 
 
+def test_the_pages_links_open_the_records_and_no_bytes(here):
+    version = published(here)
+    page, files = f"/datasets/{version.dataset.slug}/versions/{version.version_id}/files", parts(version)
+    for name, status in {"terms": 200, "dcat": 200, "stac_item": 200, "normalized": 404, "source": 404}.items():
+        assert Client().get(f"{page}/{files[name].path}").status_code == status, name
+    staff = Client()
+    staff.force_login(here.world.users["steward"], backend="django.contrib.auth.backends.ModelBackend")
+    for name, status in {"qa_report": 200, "normalized": 404, "qa_report_whole": 404, "source": 404}.items():
+        assert staff.get(f"{page}/{files[name].path}").status_code == status, name
+
+
 def test_d3_evidence_refs_to_the_data_resolve_to_nothing(here):
     version = published(here)
     own = f"{version.dataset.slug}@{version.version_id}"
