@@ -6,6 +6,7 @@ words; the row keeps the code. A fixed number of queries.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -61,7 +62,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One delivery as a row shows it; ``what``: a test message or its kind; ``trouble``: the last try's, in words;
+    """One delivery as a row shows it; ``what``: what it is about; ``trouble``: the last try's, in words;
     ``most``: how many tries there are.
     """
 
@@ -135,9 +136,8 @@ def messages_of(endpoint: WebhookEndpoint) -> QuerySet[Delivery]:
 
 def message_of(delivery: Delivery) -> Message:
     """The delivery, said in words."""
-    what = "Test message" if delivery.subject == deliveries.TEST else delivery.subject
     state = DeliveryState(delivery.state)
-    return Message(delivery, what, state.label, TONES[state], trouble_of(delivery))
+    return Message(delivery, _about(delivery), state.label, TONES[state], trouble_of(delivery))
 
 
 def trouble_of(delivery: Delivery) -> str:
@@ -186,6 +186,14 @@ def public_key() -> str:
         return deliveries.public_key()
     except LedgerKeyError:
         return ""
+
+
+def _about(delivery: Delivery) -> str:
+    if delivery.subject == deliveries.TEST:
+        return "Test message"
+    if delivery.channel != deliveries.WEBHOOK:
+        return delivery.subject
+    return f"Case {json.loads(delivery.body)['data']['case']} ({delivery.subject.partition('.')[2]})"
 
 
 def _what(before: Any, row: Any) -> str:

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from audit import ledger
 from audit.events import Event
-from promotions import deliveries, webhooks
+from promotions import deliveries, overdue, webhooks
 from promotions.models import Delivery, WebhookEndpoint
 from promotions.readers import webhooks_page
 from tests.promotions import changed, refused, rows
@@ -253,6 +253,11 @@ def test_a_test_message_is_owed_as_a_row_one_at_a_time(admin, hook):
     row = Delivery.objects.get()
     assert (row.channel, row.recipient, row.state, row.subject) == ("webhook", "Ops room", "owed", "webhook.test")
     assert "Test message" in text(admin.get(page(hook)))
+
+
+def test_a_message_about_a_case_names_the_case(admin, hook, late):
+    overdue.tell_overdue(AT)
+    assert f"Case {late.pk} (overdue)" in text(admin.get(page(hook)))
 
 
 def test_a_stopped_webhook_is_sent_no_test_message(admin, hook, world):
