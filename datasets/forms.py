@@ -143,10 +143,14 @@ class SpecForm(forms.Form):
     layer = _text("Layer", "The one to read, where a file holds several.", strip=False)
     member = _text("Member", "The one file to read in an archive of several: its path in the archive.", strip=False)
     archive = forms.ChoiceField(
-        label="Several tables in an archive", required=False, help_text="They are joined in the order of their names."
+        label="Several tables in an archive",
+        required=False,
+        help_text="Joined, they become one table, in the order of their names.",
     )
     repair_geometry = forms.BooleanField(
-        label="Mend invalid geometries", required=False, help_text="Each one mended is counted in the QA report."
+        label="Mend invalid geometries",
+        required=False,
+        help_text="They are changed then; otherwise they stay as they came.",
     )
     themes = _text("Themes", "Separated by commas.")
     keywords = _text("Keywords", "Separated by commas.")

@@ -19,7 +19,6 @@ from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
@@ -41,6 +40,11 @@ from promotions.tasks import run_job
 log = logging.getLogger(__name__)
 
 TOO_LARGE = 413
+#: Said of a file above the limit, on the page and before it is sent.
+TOO_LARGE_WORDS = (
+    "The file is larger than this console takes, as the head of the page has it. Split it by slice, or record a source "
+    "that holds it."
+)
 #: What the fields beside the file, and the form's own markup, may add to a request.
 FIELDS_MAX_BYTES = 4_000_000
 FORMATS = f"{names()}. What it is, its bytes say, not its name; text is UTF-8 unless the spec says otherwise."
@@ -90,16 +94,8 @@ class UploadForm(forms.Form):
     def clean_file(self) -> Any:
         upload = self.cleaned_data["file"]
         if upload.size > settings.KFM_UPLOAD_MAX_BYTES:
-            raise forms.ValidationError(too_large(), code="too_large")
+            raise forms.ValidationError(TOO_LARGE_WORDS, code="too_large")
         return upload
-
-
-def too_large() -> str:
-    """What is said of a file above the limit, on the page and before it is sent."""
-    limit = filesizeformat(settings.KFM_UPLOAD_MAX_BYTES).replace("\xa0", " ")
-    return (
-        f"The file is larger than this console takes: {limit}. Split it by slice, or record a source to fetch it from."
-    )
 
 
 @csrf_exempt  # the token is in the body, and judging it reads the body: ``_upload`` does both, once the size is known
@@ -121,7 +117,7 @@ def upload(request: HttpRequest, slug: str) -> HttpResponse:
     if _announced(request) > settings.KFM_UPLOAD_MAX_BYTES + FIELDS_MAX_BYTES:
         form = UploadForm(_prefilled(dataset))
         form.errors.clear()
-        form.add_error("file", f"{too_large()} Nothing of it was read, nor of what you typed.")
+        form.add_error("file", f"{TOO_LARGE_WORDS} Nothing of it was read, nor of what you typed.")
         return render(request, "uploads/upload_form.html", _context(dataset, form), status=TOO_LARGE)
     return _upload(request, dataset, person)
 
@@ -220,7 +216,7 @@ def _context(dataset: Dataset, form: UploadForm) -> dict[str, Any]:
         "form": form,
         "licenses": rights.COMMON_LICENSES,
         "limit": settings.KFM_UPLOAD_MAX_BYTES,
-        "too_large": too_large(),
+        "too_large": TOO_LARGE_WORDS,
         "back": here,
         "crumbs": crumbs,
     }
