@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from datasets.models import PolicyLabel
+from datasets.runs import current_files
 from datasets.steps.outgoing import hinted_bbox
 from promotions.models import QuarantineCase
 from promotions.states import State
@@ -47,3 +49,14 @@ def test_c2_checks_that_fail_still_quarantine_a_record_of_metadata_only():
 )
 def test_the_hint_is_read_without_heights_and_across_the_antimeridian(bbox, expected):
     assert hinted_bbox({"extent": {"bbox": bbox}} if bbox else {}) == expected
+
+
+def test_c2_a_labels_default_holds_the_data_back_as_the_specs_own_obligation_does():
+    world = World.build(spec=a_spec())
+    label = PolicyLabel.objects.get(name="public")
+    label.default_obligations = [*label.default_obligations, {"type": "metadata_only"}]
+    label.save()
+    job = world.run(world.acquire(wells(), terms=TERMS))
+    assert job.version is not None, (job.failure_code, job.failure)
+    assert world.standing(job.version).state == State.CATALOG, job.failure
+    assert not {"data", "preview"} & {file.part for file in current_files(job.version)}
