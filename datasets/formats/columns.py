@@ -10,20 +10,15 @@ dates stay the text that the upstream wrote; no digit is ever lost. Helps clause
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from datasets.formats.errors import Limits, UnreadableSource
+from datasets.formats.value_kinds import BOOLEANS, kind_of_json, kind_of_text, type_of
 
-_INTEGER = re.compile(r"-?[1-9][0-9]{0,18}|0")
-_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+]?[0-9]{1,2})?|-?(?:0|[1-9][0-9]*)")
-_EXACT_DIGITS = 15
-_EXACT_INTEGER = 2**53
-_INT64 = 2**63
-_BOOLEANS = {"true": True, "false": False}
+__all__ = ["ARROW_TYPES", "ColumnTypes", "convert_json", "convert_text", "kind_of_json", "kind_of_text", "type_of"]
 
 ARROW_TYPES: dict[str, pa.DataType] = {
     "bool": pa.bool_(),
@@ -34,37 +29,6 @@ ARROW_TYPES: dict[str, pa.DataType] = {
     "timestamp": pa.timestamp("us"),
     "timestamp_utc": pa.timestamp("us", tz="UTC"),
 }
-
-
-def kind_of_json(value: Any) -> str:
-    """One of bool, int64, exact (an integer that a double holds too), double, string."""
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, int):
-        if -_EXACT_INTEGER <= value <= _EXACT_INTEGER:
-            return "exact"
-        return "int64" if -_INT64 <= value < _INT64 else "string"
-    return "double" if isinstance(value, float) else "string"
-
-
-def kind_of_text(cell: str) -> str:
-    """As ``kind_of_json``, for a CSV cell that is not empty."""
-    if _INTEGER.fullmatch(cell):
-        return kind_of_json(int(cell))
-    if _DECIMAL.fullmatch(cell):
-        mantissa = re.split("[eE]", cell, maxsplit=1)[0]
-        return "double" if sum(character.isdigit() for character in mantissa) <= _EXACT_DIGITS else "string"
-    return "bool" if cell.lower() in _BOOLEANS else "string"
-
-
-def type_of(kinds: Iterable[str]) -> str:
-    """The column type that holds all kinds seen; ``string`` for a column of nulls only."""
-    seen = set(kinds)
-    if seen and seen <= {"exact", "int64"}:
-        return "int64"
-    if seen and seen <= {"exact", "double"}:
-        return "double"
-    return "bool" if seen == {"bool"} else "string"
 
 
 class ColumnTypes:
@@ -112,4 +76,4 @@ def convert_text(cell: str, column_type: str) -> Any:
         return int(cell)
     if column_type == "double":
         return float(cell)
-    return _BOOLEANS[cell.lower()] if column_type == "bool" else cell
+    return BOOLEANS[cell.lower()] if column_type == "bool" else cell

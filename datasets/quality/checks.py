@@ -12,7 +12,7 @@ refuses no row.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,12 +21,12 @@ from typing import Any
 from datasets.quality.distributions import describe
 from datasets.quality.kinds import GEOMETRY_CHECKS, KNOWN, OPERATORS, Subject
 from datasets.quality.measures import SAMPLE_ROWS, Measure, NotMeasurable, Probe, Table
-from datasets.quality.one_pass import measure_all
+from datasets.quality.one_pass import Outcome, measure_all
 from datasets.quality.raster_checks import RASTER, Raster, RasterKind
 from datasets.quality.report import BLOCKING_SEVERITIES, WARNING_SEVERITIES, CheckResult, QualityReport, Verdict
 from datasets.quality.rowset import Failing, RowSet
 
-__all__ = ["KNOWN", "OPERATORS", "Measured", "check_raster", "measure_checks", "report_on", "run_checks"]
+__all__ = ["KNOWN", "OPERATORS", "Measured", "check_raster", "judge_by", "measure_checks", "report_on", "run_checks"]
 
 # Beyond this a double no longer holds every whole number (RFC 8785 section 3.2.2.3).
 _LARGEST = 2**53
@@ -161,6 +161,20 @@ def _declarations(spec: Mapping[str, Any]) -> list[Any]:
     validation = spec.get("validation", {})
     declared = validation.get("checks", []) if isinstance(validation, Mapping) else []
     return declared if isinstance(declared, list) else [declared]
+
+
+def judge_by(
+    measure: Callable[[Table, Sequence[Probe | NotMeasurable]], Sequence[Outcome]],
+    table: Table,
+    *,
+    spec: Mapping[str, Any],
+    as_of: dt.date | None,
+) -> tuple[CheckResult, ...]:
+    """The verdicts on a table that ``measure`` reads its own way, of which no record was rejected."""
+    known = _of_rows(Subject(table, spec, 0, None, as_of))
+    read = [_read(check, known) for check in _declarations(spec)]
+    outcomes = measure(table, [one.probe for one in read])
+    return tuple(_judge(one, outcome) for one, outcome in zip(read, outcomes, strict=True))
 
 
 def measure_checks(  # noqa: PLR0913 - each is a separate fact about the bytes

@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from datasets.quality.measures import CustomSql, Measure, NotMeasurable, Table, share
 from datasets.quality.rowset import RowSet
 
@@ -50,6 +48,8 @@ def ask(table: Table, probe: CustomSql, *, seconds: float = SECONDS) -> Measure:
         raise NotMeasurable(str(said["error"]))
     if probe.returns == "number":
         return Measure(float(said["number"]))
+    import numpy as np
+
     failing = RowSet(table.rows)
     failing.add(np.array(said["rows"], dtype=np.int64) - 1)
     failed = len(failing)

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
+from datasets.quality import column_types as types
 from datasets.quality.measures import Table
 from datasets.quality.numbers import canonical_number
 
@@ -98,17 +97,16 @@ def _ranges(table: Table) -> list[dict[str, Any]]:
     ]
 
 
-def _is_range(kind: pa.DataType) -> bool:
-    tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_date, pa.types.is_timestamp)
-    return any(test(kind) for test in tests)
+def _is_range(kind: Any) -> bool:
+    return any(test(kind) for test in (types.is_integer, types.is_floating, types.is_date))
 
 
-def _as_number(index: int, kind: pa.DataType) -> tuple[str, str]:
+def _as_number(index: int, kind: Any) -> tuple[str, str]:
     """What a column holds, and SQL for it as a finite double; dates as seconds since 1970."""
-    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+    if types.is_date(kind):
         return "date", f"epoch(CAST(c{index} AS TIMESTAMP))"
     double = f"CAST(c{index} AS DOUBLE)"
-    return "number", double if pa.types.is_integer(kind) else f"CASE WHEN isfinite({double}) THEN {double} END"
+    return "number", double if types.is_integer(kind) else f"CASE WHEN isfinite({double}) THEN {double} END"
 
 
 def _histograms(table: Table, ranges: Sequence[tuple[str, float, float]]) -> list[list[int]]:
@@ -138,7 +136,7 @@ def _commonest(table: Table, columns: Sequence[dict[str, Any]]) -> list[dict[str
     found = []
     for index, column in enumerate(columns):
         kind = table.schema.types[index]
-        if not (pa.types.is_string(kind) or pa.types.is_boolean(kind)) or column["type"] == "geometry":
+        if not (types.is_string(kind) or types.is_boolean(kind)) or column["type"] == "geometry":
             continue
         one = {"name": column["name"], "kind": "text", "count": table.rows - column["nulls"], "values": None}
         if column["distinct_approximate"] <= _MAYBE_FEW:

@@ -7,14 +7,12 @@ count them. Keeps clause E2.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
-import pyproj
-import shapely
+from typing import TYPE_CHECKING, Any
 
 from datasets.quality.measures import NotMeasurable, ShapeTest, Table
-from datasets.quality.shapes import Shapes
+
+if TYPE_CHECKING:
+    from datasets.quality.shapes import Shapes
 
 KANSAS = (-102.05, 36.99, -94.60, 40.00)
 _WGS84 = {("EPSG", "4326"), ("OGC", "CRS84")}
@@ -23,11 +21,14 @@ _WGS84 = {("EPSG", "4326"), ("OGC", "CRS84")}
 def geometry_valid(table: Table, _parameters: Mapping[str, Any]) -> ShapeTest:
     """Share of the geometries that are valid."""
     table.geometry_column  # noqa: B018 - raises for a file without geometry
-    return ShapeTest(lambda shapes: shapes.valid)
+    return ShapeTest(lambda shapes: shapes.valid, "true")
 
 
 def geometry_type(table: Table, parameters: Mapping[str, Any]) -> ShapeTest:
     """Share of the geometries whose type is one of ``types``."""
+    import numpy as np
+    import shapely
+
     types = parameters.get("types")
     if not isinstance(types, list) or not types:
         raise NotMeasurable("The check names no types.")
@@ -37,7 +38,8 @@ def geometry_type(table: Table, parameters: Mapping[str, Any]) -> ShapeTest:
         raise NotMeasurable(f"{str(unknown[0])[:80]!r} is not a type of geometry.")
     wanted = [codes[kind.lower()] for kind in types]
     table.geometry_column  # noqa: B018 - raises for a file without geometry
-    return ShapeTest(lambda shapes: np.isin(shapes.types, wanted))
+    of_point = "true" if shapely.GeometryType.POINT.value in wanted else "false"
+    return ShapeTest(lambda shapes: np.isin(shapes.types, wanted), of_point)
 
 
 def _numbers(bbox: Any) -> tuple[float, float, float, float]:
@@ -65,6 +67,8 @@ def _check_crs(table: Table) -> None:
     column = table.geo["columns"][table.geometry_column] if isinstance(table.geo.get("columns"), dict) else {}
     if "crs" not in column:
         return
+    import pyproj
+
     try:
         authority = pyproj.CRS.from_user_input(column["crs"]).to_authority()
     except pyproj.exceptions.CRSError as error:
@@ -84,4 +88,5 @@ def within_extent(table: Table, parameters: Mapping[str, Any], spec: Mapping[str
         lower = (bounds[:, 0] >= west) & (bounds[:, 1] >= south)
         return lower & (bounds[:, 2] <= east) & (bounds[:, 3] <= north)
 
-    return ShapeTest(inside)
+    of_point = "x >= ? AND y >= ? AND x <= ? AND y <= ?"
+    return ShapeTest(inside, of_point, (west, south, east, north))

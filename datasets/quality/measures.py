@@ -12,18 +12,20 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from datasets.quality.rowset import RowSet
-from datasets.quality.shapes import Shapes, shapes_of
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from datasets.quality.rowset import RowSet
+    from datasets.quality.shapes import Shapes
 
 SAMPLE_ROWS = 10
 MEMORY = "200MB"
 BATCH_ROWS = 16_384
+SPAN = 16
 
 
 class NotMeasurable(Exception):  # noqa: N818 - a fact about the check, which becomes the verdict "error"
@@ -66,9 +68,14 @@ class Repeats:
 
 @dataclass(frozen=True, slots=True)
 class ShapeTest:
-    """``holds``: the shapes of a batch to one flag a row; null geometries are not counted."""
+    """``holds``: the shapes of a batch to one flag a row; null geometries are not counted.
+
+    ``of_point``: the same as SQL over a plain point's ``x`` and ``y``; ``parameters`` are bound to its ``?``.
+    """
 
     holds: Callable[[Shapes], Any]
+    of_point: str
+    parameters: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,8 @@ class Table:
     """
 
     def __init__(self, parquet: Path, references: Mapping[str, Path] | None = None) -> None:
+        import pyarrow.parquet as pq  # loaded here, because a preflight opens no Parquet
+
         self.path = parquet
         self.references = dict(references or {})
         self._file = pq.ParquetFile(parquet)
@@ -115,8 +124,9 @@ class Table:
         geo = json.loads(raw) if raw is not None else {}
         return geo if isinstance(geo, dict) else {}
 
-    def _connect(self) -> duckdb.DuckDBPyConnection:
-        connection = duckdb.connect(
+    def _opened(self) -> duckdb.DuckDBPyConnection:
+        """An engine that reaches for nothing but what it is told to read."""
+        return duckdb.connect(
             config={
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
@@ -127,6 +137,9 @@ class Table:
                 "preserve_insertion_order": "false",
             }
         )
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        connection = self._opened()
         names = [f"c{index}" for index in range(len(self.schema))]
         literal = quoted(self.path)
         # A column may itself be called file_row_number; the scan keeps order, so its rows can be counted instead.
@@ -164,7 +177,20 @@ class Table:
         """The file of another dataset's published version, and its schema. Raises ``NotMeasurable``."""
         if not isinstance(slug, str) or slug not in self.references:
             raise NotMeasurable(f"The dataset {str(slug)[:80]!r} has no published version to refer to.")
+        import pyarrow.parquet as pq
+
         return self.references[slug], pq.read_schema(self.references[slug])
+
+    def span(self, _column: str) -> tuple[int, int] | None:
+        """Two whole numbers, at most ``SPAN`` times as far apart as there are rows, with most of the column between."""
+        return None
+
+    def doubts(self, _sql: str) -> Sequence[str]:
+        """SQL for the rows by which ``_sql`` would mean something else than it says: none in a file that we wrote."""
+        return ()
+
+    def prove(self, rows: int, doubted: Sequence[int]) -> None:
+        """Called with the rows that were counted, and how many of them each of ``doubts`` holds for."""
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...]:
         """The single row of a query over ``t``. Raises ``NotMeasurable`` when the engine refuses it."""
@@ -185,6 +211,8 @@ class Table:
 
     def shapes(self) -> Iterator[Shapes]:
         """The geometries, batch by batch, each read once."""
+        from datasets.quality.shapes import shapes_of
+
         column = self.geometry_column
         for batch in self._file.iter_batches(batch_size=BATCH_ROWS, columns=[column]):
             yield shapes_of(batch.column(0))

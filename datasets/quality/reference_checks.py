@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pyarrow as pa
-
+from datasets.quality import column_types as types
 from datasets.quality.measures import NotMeasurable, RowTest, Table, quoted
 from datasets.quality.value_checks import names_of
 
@@ -39,7 +38,7 @@ def references(table: Table, parameters: Mapping[str, Any]) -> RowTest:
     return RowTest(given, bad, "rows with a reference")
 
 
-def _view(table: Table, path: Any, schema: pa.Schema) -> str:
+def _view(table: Table, path: Any, schema: Any) -> str:
     """A view of the other file with columns ``r0``, ``r1``, ..."""
     name = f"ref{list(table.references.values()).index(path)}"
     names = ", ".join(f"r{index}" for index in range(len(schema)))
@@ -48,7 +47,7 @@ def _view(table: Table, path: Any, schema: pa.Schema) -> str:
     return name
 
 
-def _kind(kind: pa.DataType) -> str:
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+def _kind(kind: Any) -> str:
+    if types.is_integer(kind) or types.is_floating(kind):
         return "number"
-    return "text" if pa.types.is_string(kind) or pa.types.is_large_string(kind) else str(kind)
+    return "text" if types.is_text(kind) else str(kind)

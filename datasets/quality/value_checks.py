@@ -10,8 +10,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import pyarrow as pa
-
+from datasets.quality import column_types as types
 from datasets.quality.measures import NotMeasurable, Repeats, RowTest, Table
 
 MOST_PATTERN_CHARACTERS = 500
@@ -58,8 +57,10 @@ def required_fields_present(table: Table, parameters: Parameters, spec: Mapping[
     bad = []
     for name in names_of(parameters, list(canonical)):
         column = table.column(name)
-        is_text = pa.types.is_string(table.type_of(name))
-        bad.append(f"({column} IS NULL OR trim({column}) = '')" if is_text else f"{column} IS NULL")
+        is_text = types.is_string(table.type_of(name))
+        # What begins with a visible ASCII character is not blank; the rest is trimmed of spaces of every script.
+        blank = f"CASE WHEN {column} BETWEEN '!' AND '~' THEN false ELSE trim({column}) = '' END"
+        bad.append(f"({column} IS NULL OR {blank})" if is_text else f"{column} IS NULL")
     return RowTest("true", " OR ".join(bad), "rows")
 
 
@@ -95,30 +96,30 @@ def field_type(table: Table, parameters: Parameters) -> RowTest:
     return RowTest(f"{column} IS NOT NULL", bad, "values")
 
 
-def _kind(kind: pa.DataType) -> str:
+def _kind(kind: Any) -> str:
     """What a column holds, in the words of ``FIELD_TYPES``; ``other`` for what none of them says."""
-    if pa.types.is_integer(kind):
+    if types.is_integer(kind):
         return "integer"
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    if types.is_floating(kind) or types.is_decimal(kind):
         return "number"
-    if pa.types.is_boolean(kind):
+    if types.is_boolean(kind):
         return "boolean"
-    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+    if types.is_date(kind):
         return "date"
-    return "text" if pa.types.is_string(kind) or pa.types.is_large_string(kind) else "other"
+    return "text" if types.is_text(kind) else "other"
 
 
 def value_range(table: Table, parameters: Parameters) -> RowTest:
     """Share of the values of the numeric ``field`` from ``min`` to ``max`` (either may be absent)."""
     column = table.column(parameters.get("field"))
     kind = table.type_of(parameters["field"])
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+    if not (types.is_integer(kind) or types.is_floating(kind)):
         raise NotMeasurable(f"The field {parameters['field'][:80]!r} is not numeric but {kind}.")
     limits = [(parameters[name], sign) for name, sign in (("min", "<"), ("max", ">")) if name in parameters]
     if not limits or any(type(limit) not in {int, float} for limit, _sign in limits):
         raise NotMeasurable("The check needs a number as min, max or both.")
     bad = [f"{column} {sign} {_literal(limit)}" for limit, sign in limits]
-    if pa.types.is_floating(kind):  # NaN is in no range
+    if types.is_floating(kind):  # NaN is in no range
         bad.append(f"isnan({column})")
     return RowTest(f"{column} IS NOT NULL", " OR ".join(bad), "values")
 
@@ -167,7 +168,7 @@ def pattern(table: Table, parameters: Parameters) -> RowTest:
 def _timestamp(table: Table, name: Any) -> str:
     column = table.column(name)
     kind = table.type_of(name)
-    if pa.types.is_temporal(kind):
+    if types.is_temporal(kind):
         return f"CAST({column} AS TIMESTAMP)"
     text = f"CAST({column} AS VARCHAR)"
     formats = ", ".join(f"'{pattern}'" for pattern in _DATE_FORMATS)
