@@ -59,6 +59,36 @@ def var_dir(settings: Any, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _sources_are_read_here() -> Iterator[None]:
+    """Starting a reader process for each test version costs most of the suite's time, so sources are read in this one.
+
+    ``tests/hostile``, ``tests/e2e`` and the tests of ``formats.isolated`` read in a process of its own, as the product
+    does (fixture ``read_apart``).
+    """
+    from datasets.formats.isolated import Usage
+    from datasets.formats.normalize import normalize as read
+    from datasets.steps import normalize as step
+
+    def read_here(source: Path, *, bounds: Any, observe: Callable[[Usage], None], **rest: Any) -> Any:
+        result = read(source, **rest)
+        observe(Usage(0.0, None))
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(step, "normalize_isolated", read_here)
+        yield
+
+
+@pytest.fixture
+def read_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources are read in a process of its own, as in the product."""
+    from datasets.formats.isolated import normalize_isolated
+    from datasets.steps import normalize as step
+
+    monkeypatch.setattr(step, "normalize_isolated", normalize_isolated)
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _quiet_broker() -> Iterator[None]:
     """Tests call tasks directly; a wake-up sent on commit goes to memory, not to the broker in ``var/``."""
     from kfm_console.celery import app

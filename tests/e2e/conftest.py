@@ -71,3 +71,8 @@ def _use_queue(name: str) -> None:
 def _let_go(**_signal: Any) -> None:
     """The worker's thread keeps no connection, or the test database could not be dropped."""
     connections.close_all()
+
+
+@pytest.fixture(autouse=True)
+def _as_the_product_reads(read_apart: None) -> None:
+    """Here sources are read in a process of their own."""

@@ -105,3 +105,8 @@ def children() -> list[str]:
     """Living processes that this one started."""
     path = Path(f"/proc/self/task/{os.getpid()}/children")
     return path.read_text().split() if path.exists() else []
+
+
+@pytest.fixture(autouse=True)
+def _as_the_product_reads(read_apart: None) -> None:
+    """Here sources are read in a process of their own."""
