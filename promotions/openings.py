@@ -5,6 +5,7 @@ Called inside the transaction that quarantines or reopens, by ``transitions`` an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -129,4 +130,10 @@ def root_cause(findings: list[dict[str, Any]], reason_code: ReasonCode, gate: st
     """What groups cases in the inbox: clause and code of the gate's first finding, or the reason a reviewer named."""
     told = [f for f in findings if f.get("code")]
     first = next((f for f in told if str(f.get("clause", "")).startswith(gate)), told[0] if told else None)
-    return f"{first.get('clause', '')}:{first['code']}"[:120] if first else f"reason:{reason_code.value}"
+    return cause_of(first) if first else f"reason:{reason_code.value}"
+
+
+def cause_of(finding: Mapping[str, Any]) -> str:
+    """Clause and code of one finding; of a missed check its name too, since each check has its own cause."""
+    check = str(finding.get("where", "")).partition("qa#/checks/")[2]
+    return ":".join(str(p) for p in (finding.get("clause", ""), finding.get("code", ""), check) if p)[:120]

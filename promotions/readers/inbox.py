@@ -19,6 +19,7 @@ from datasets.people import Person, names_of
 from datasets.policy.requests import Action
 from promotions import library
 from promotions.models import QuarantineCase, Severity
+from promotions.openings import cause_of
 from promotions.readers.inbox_case import CaseView, Claim, Samples, case_view, claim_of, samples_of
 from promotions.readers.quarantine import WORDS
 
@@ -277,6 +278,6 @@ def _line(case: QuarantineCase, names: Mapping[str, str], person: Person, now: d
 def _sentence(case: QuarantineCase) -> str:
     """The finding that gives the group its name, in words; a reviewer's reason where there is none."""
     for finding in case.findings:
-        if f"{finding.get('clause', '')}:{finding.get('code', '')}"[:120] == case.root_cause:
+        if cause_of(finding) == case.root_cause:
             return str(finding.get("message", ""))
     return next((str(f.get("message", "")) for f in case.findings), case.reason)
