@@ -84,6 +84,7 @@ class Event(StrEnum):
     VERSION_REBUILT = "version.rebuilt", "rebuilt the projections of {subject}", "info"
     WEBHOOK_RECORDED = "webhook.recorded", "recorded a webhook for {subject}", "caution"
     WEBHOOK_CHANGED = "webhook.changed", "changed a webhook of {subject}", "caution"
+    WEBHOOK_TESTED = "webhook.tested", "asked for a test message to a webhook of {subject}", "neutral"
     DEMO_LOADED = "demo.loaded", "loaded the demonstration into {subject}", "neutral"
     ACTION_REFUSED = "action.refused", "was refused an action on {subject}", "danger"
 

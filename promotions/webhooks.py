@@ -59,9 +59,9 @@ def change_webhook(  # noqa: PLR0913 - what may change, why, who and when
     webhook_pk: int,
     by: Person,
     at: datetime,
+    reason: str,
     url: str | None = None,
     active: bool | None = None,
-    reason: str = "",
 ) -> WebhookEndpoint:
     """Changes where a webhook leads, stops it, or starts it again; ``None`` leaves the one or the other.
 
@@ -91,6 +91,7 @@ def send_test(*, webhook_pk: int, by: Person, at: datetime) -> Delivery:
             raise Refused("webhook_stopped", "The webhook is stopped: nothing is sent to it. Start it first.")
         if endpoint.deliveries.filter(subject=deliveries.TEST, state=DeliveryState.OWED).exists():
             raise Refused("test_owed", "A test message is owed to it already. See below how it stands.")
+        _append(Event.WEBHOOK_TESTED, endpoint, by, at, "")
         return deliveries.owe_test(endpoint=endpoint, at=at)
 
 
@@ -119,9 +120,11 @@ def check_url(url: str) -> None:
 
 
 def check_reason(reason: str) -> None:
-    """One line that the row's history has room for; that there is one is asked by the page."""
+    """One line that the row's history has room for."""
     text = reason.strip()
-    if len(text) > LONGEST_REASON or (text and not text.isprintable()):
+    if not text:
+        _fault("reason_missing", "reason", "Say why: a webhook is not changed without a written reason.")
+    if len(text) > LONGEST_REASON or not text.isprintable():
         _fault("reason_unfit", "reason", f"Say why on one line of at most {LONGEST_REASON} characters.")
 
 

@@ -44,6 +44,7 @@ PART_WORDS: dict[str, str] = {
     "normalized": "the data before obligations were applied",
     "measured": "the normalized data, before rows were set apart",
     "quarantined": "the rows set apart, with the reason for each",
+    "raster": "what the reader found in the raster",
     "rejects": "the rejected records",
     "data": "the data",
     "preview": "the small map",
@@ -89,7 +90,12 @@ class Opened:
 def may(person: Person, version: DatasetVersion, action: Action, at: datetime) -> bool:
     """Whether the policies let *person* read *version* by *action*; asked about this one version, and not kept."""
     resource = decisions.resource_of(
-        version, person=person, standing=version.standing.state, has_bytes=True, reading=True
+        version,
+        person=person,
+        standing=version.standing.state,
+        has_bytes=True,
+        reading=True,
+        obligations=(json.loads(version.spec.canonical).get("sensitivity") or {}).get("obligations") or (),
     )
     return decisions.ask(decisions.request_for(person, action, resource, dataset_pk=version.dataset_id), at=at).allowed
 

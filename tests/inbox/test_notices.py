@@ -292,7 +292,9 @@ def test_only_an_admin_records_a_webhook_and_its_address_stays_out_of_the_ledger
         with refused("not_an_admin"):
             webhooks.record_webhook(name="x", url=URL, by=world.person(name), at=AT)
         with refused("not_an_admin"):
-            webhooks.change_webhook(webhook_pk=hook.pk, url=URL, active=False, by=world.person(name), at=AT)
+            webhooks.change_webhook(
+                reason="So.", webhook_pk=hook.pk, url=URL, active=False, by=world.person(name), at=AT
+            )
     assert "s3cret" not in str(ledger.bodies(0, ledger.size()))
     assert "example.org" not in str(ledger.bodies(0, ledger.size()))
 
@@ -308,11 +310,11 @@ def test_an_address_that_is_not_a_plain_public_https_one_is_refused(world, url):
 
 def test_a_webhook_that_was_stopped_is_owed_nothing_new_and_sent_nothing(world, late, hook, posted):
     overdue.tell_overdue(AT)
-    webhooks.change_webhook(webhook_pk=hook.pk, url=URL, active=False, by=world.person("admin"), at=AT)
+    webhooks.change_webhook(reason="So.", webhook_pk=hook.pk, url=URL, active=False, by=world.person("admin"), at=AT)
     assert deliveries.owed(AT) == []
     overdue.tell_overdue(AT + DAY)
     assert Delivery.objects.filter(channel="webhook").count() == 1
-    webhooks.change_webhook(webhook_pk=hook.pk, url=URL, active=True, by=world.person("admin"), at=AT)
+    webhooks.change_webhook(reason="So", webhook_pk=hook.pk, url=URL, active=True, by=world.person("admin"), at=AT)
     assert len(deliveries.owed(AT)) == 1
 
 
@@ -326,9 +328,9 @@ def test_names_are_one_line_and_taken_once(world, hook):
         with refused(code):
             webhooks.record_webhook(name=name, url=URL, by=world.person("admin"), at=AT)
     with refused("nothing_changed"):
-        webhooks.change_webhook(webhook_pk=hook.pk, url=URL, active=True, by=world.person("admin"), at=AT)
+        webhooks.change_webhook(reason="So.", webhook_pk=hook.pk, url=URL, active=True, by=world.person("admin"), at=AT)
     with refused("no_such_webhook"):
-        webhooks.change_webhook(webhook_pk=0, url=URL, active=True, by=world.person("admin"), at=AT)
+        webhooks.change_webhook(reason="So", webhook_pk=0, url=URL, active=True, by=world.person("admin"), at=AT)
 
 
 def test_no_ledger_entry_no_webhook(world, hook, monkeypatch):
@@ -339,7 +341,9 @@ def test_no_ledger_entry_no_webhook(world, hook, monkeypatch):
     before = rows()
     for act in (
         lambda: webhooks.record_webhook(name="y", url=URL, by=world.person("admin"), at=AT),
-        lambda: webhooks.change_webhook(webhook_pk=hook.pk, url=URL, active=False, by=world.person("admin"), at=AT),
+        lambda: webhooks.change_webhook(
+            reason="So.", webhook_pk=hook.pk, url=URL, active=False, by=world.person("admin"), at=AT
+        ),
     ):
         with pytest.raises(ledger.LedgerError):
             act()

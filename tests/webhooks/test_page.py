@@ -236,8 +236,10 @@ def test_the_ledger_has_digests_of_address_and_reason_alone(hook, world):
 
 
 def test_a_stop_does_not_undo_a_move_that_someone_made_meanwhile(hook, world):
-    webhooks.change_webhook(webhook_pk=hook.pk, url="https://other.example.org/", by=world.person("admin"), at=AT)
-    webhooks.change_webhook(webhook_pk=hook.pk, active=False, by=world.person("admin"), at=AT)
+    webhooks.change_webhook(
+        reason="So.", webhook_pk=hook.pk, url="https://other.example.org/", by=world.person("admin"), at=AT
+    )
+    webhooks.change_webhook(reason="So", webhook_pk=hook.pk, active=False, by=world.person("admin"), at=AT)
     seen = WebhookEndpoint.objects.get()
     assert (seen.url, seen.active) == ("https://other.example.org/", False)
 
@@ -261,7 +263,7 @@ def test_a_message_about_a_case_names_the_case(admin, hook, late):
 
 
 def test_a_stopped_webhook_is_sent_no_test_message(admin, hook, world):
-    webhooks.change_webhook(webhook_pk=hook.pk, active=False, by=world.person("admin"), at=AT)
+    webhooks.change_webhook(reason="So", webhook_pk=hook.pk, active=False, by=world.person("admin"), at=AT)
     with refused("webhook_stopped"):
         webhooks.send_test(webhook_pk=hook.pk, by=world.person("admin"), at=AT)
     assert "Send a test message" not in text(admin.get(page(hook)))
@@ -277,6 +279,6 @@ def test_only_an_admin_sends_a_test_message(hook, world):
 
 def test_the_messages_of_a_stopped_webhook_wait_and_the_page_says_so(admin, hook, world):
     deliveries.owe_test(endpoint=hook, at=AT)
-    webhooks.change_webhook(webhook_pk=hook.pk, active=False, by=world.person("admin"), at=AT)
+    webhooks.change_webhook(reason="So", webhook_pk=hook.pk, active=False, by=world.person("admin"), at=AT)
     for path in (LIST, page(hook)):
         assert "waits while the webhook is stopped" in text(admin.get(path))
