@@ -46,8 +46,9 @@ _DOUBTS = {
     # A column whose first cells are all empty.
     "": "{0} IS NOT NULL",
 }
-# Out of range, no number, or one that DuckDB reads and the strict reader does not; the others both read, or neither.
-_COORDINATE = "coalesce(abs({1}) > {2}, {0} IS NOT NULL) OR contains({0}, '_') OR contains({0}, '+')"
+# Out of range or no number; and what DuckDB reads as a number but the strict reader does not has one of these signs.
+_COORDINATE = "coalesce(abs({1}) > {2}, {0} IS NOT NULL)"
+_ODD_SIGNS = ("_", "+")
 
 
 class NotPlain(Exception):  # noqa: N818 - a fact about the file: it must be normalized to be judged
@@ -86,7 +87,8 @@ class PlainCsv(Table):
             raise NotPlain(error.message) from error
         if derivation.kind == "wkt":
             raise NotPlain("The geometries are well-known text.")
-        self.rows = _lines(source) - 1
+        lines, self._odd = _look(source)
+        self.rows = lines - 1
         places = [head.header.index(column) for _name, column in selected]
         kinds = [_type_of(head.cells[place]) for place in places]
         self._cells = [(f"f{place}", kind) for place, kind in zip(places, kinds, strict=True)]
@@ -139,6 +141,7 @@ class PlainCsv(Table):
             latitude, longitude = self._points
             found.append(_COORDINATE.format(latitude, "y", 90))
             found.append(_COORDINATE.format(longitude, "x", 180))
+            found += [f"contains({cell}, '{sign}')" for cell in self._points for sign in self._odd]
             found.append(f"({latitude} IS NULL) <> ({longitude} IS NULL)")
         return found
 
@@ -183,9 +186,13 @@ def _head(source: Path) -> _Head:
     return _Head(sniffed.delimiter, tuple(header), tuple(zip(*rows, strict=True)))
 
 
-def _lines(source: Path) -> int:
-    """How many lines there are. Raises ``NotPlain`` for a text that delimiters and line feeds alone do not cut."""
+def _look(source: Path) -> tuple[int, list[str]]:
+    """How many lines there are, and which odd signs occur at all.
+
+    Raises ``NotPlain`` for a text that delimiters and line feeds alone do not cut.
+    """
     lines, last, decoder = 0, b"\n", None
+    odd: set[str] = set()
     with source.open("rb") as stream:
         while chunk := stream.read(_LOOK_BYTES):
             if b'"' in chunk or b"\r" in chunk or b"\x00" in chunk:
@@ -194,10 +201,11 @@ def _lines(source: Path) -> int:
                 decoder = decoder or codecs.getincrementaldecoder("utf-8")("strict")
                 _check_text(decoder, chunk)
             lines += chunk.count(b"\n")
+            odd |= {sign for sign in _ODD_SIGNS if sign not in odd and sign.encode() in chunk}
             last = chunk[-1:]
     if decoder is not None:
         _check_text(decoder, b"", final=True)
-    return lines + (last != b"\n")
+    return lines + (last != b"\n"), sorted(odd)
 
 
 def _check_text(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = False) -> None:
