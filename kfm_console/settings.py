@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "kfm_console.middleware.FormLimitMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "kfm_console.middleware.PersonMiddleware",
@@ -175,10 +176,14 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHand
 FILE_UPLOAD_TEMP_DIR = VAR_DIR / "incoming"
 FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+KFM_MAX_FORM_BYTES = 10 * 1024**2  # of a form with a small file, such as a spec
 KFM_UPLOAD_MAX_BYTES = int(os.environ.get("KFM_UPLOAD_MAX_BYTES", str(2 * 1024**3)))
 
 # --- sources: what may be read, how much of it, and the secrets that sources name but never hold ---
-KFM_SOURCE_ROOTS = directories(os.environ.get("KFM_SOURCE_ROOTS", ""), name="KFM_SOURCE_ROOTS")
+# The demo has a source over a directory of its own; elsewhere none may be read until it is named.
+KFM_DEMO = flag(os.environ.get("KFM_DEMO"), name="KFM_DEMO", default=not PRODUCTION)
+_DEMO_ROOT = str((VAR_DIR / "demo_upstream").resolve()) if KFM_DEMO and not PRODUCTION else ""
+KFM_SOURCE_ROOTS = directories(os.environ.get("KFM_SOURCE_ROOTS", _DEMO_ROOT), name="KFM_SOURCE_ROOTS")
 KFM_SOURCE_CREDENTIALS = credentials(os.environ.get("KFM_SOURCE_CREDENTIALS", ""))
 KFM_FETCH_MAX_BYTES = int(os.environ.get("KFM_FETCH_MAX_BYTES", str(5 * 1024**3)))
 KFM_FETCH_MAX_SECONDS = int(os.environ.get("KFM_FETCH_MAX_SECONDS", "3600"))
@@ -190,7 +195,6 @@ KFM_LEDGER_KEY = os.environ.get("KFM_LEDGER_KEY", "")  # Ed25519 private key, PE
 KFM_LEDGER_KEY_FILE = VAR_DIR / "ledger_ed25519.pem"
 KFM_WEBHOOK_KEY = os.environ.get("KFM_WEBHOOK_KEY", "")  # as KFM_LEDGER_KEY; absent: a key file beside the ledger's
 KFM_PUBLIC_URL = os.environ.get("KFM_PUBLIC_URL", "http://127.0.0.1:8000")
-KFM_DEMO = flag(os.environ.get("KFM_DEMO"), name="KFM_DEMO", default=not PRODUCTION)
 KFM_CONTAINER_DIGEST = os.environ.get("KFM_CONTAINER_DIGEST", "")
 KFM_GIT_COMMIT = os.environ.get("KFM_GIT_COMMIT", "")
 
