@@ -2,13 +2,13 @@
 
 Decides which ``stac_version`` and extensions are known; never fetches a schema. Serves clause D1.
 1.1.0 is judged by the schemas that pystac bundles (indexed by path: two of their ``$id`` are misspelt),
-1.0.0 by our own.
+1.0.0 and all extensions by our own, written from their specifications (no package ships the extensions' schemas).
 """
 
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -16,12 +16,33 @@ from urllib.parse import urlsplit
 import jsonschema_rs
 import pystac
 
-from datasets.catalogs.stac import FILE_EXTENSION, VERSION_EXTENSION
+from audit.canonical import StrictJsonError, parse_strict
 
 _OWN: Final = Path(__file__).parent / "schemas"
 _BUNDLED: Final = Path(pystac.__file__).parent / "validation" / "jsonschemas"
 _KINDS: Final = {"Feature": "item", "Catalog": "catalog", "Collection": "collection"}
-EXTENSIONS: Final = {FILE_EXTENSION: "file-2.1.0.json", VERSION_EXTENSION: "version-1.2.0.json"}
+_RELEASES: Final[dict[str, dict[str, str]]] = {
+    "eo": {"1.0.0": "1.0", "1.1.0": "1.1", "2.0.0": "2.0"},
+    "file": {"2.1.0": "2.1.0"},
+    "item-assets": {"1.0.0": "1.0"},
+    "processing": {"1.0.0": "1.0", "1.1.0": "1.0", "1.2.0": "1.2"},
+    "projection": {"1.0.0": "1.0", "1.1.0": "1.1", "1.2.0": "1.2", "2.0.0": "2.0"},
+    "raster": {"1.0.0": "1", "1.1.0": "1", "2.0.0": "2.0"},
+    "remote-data": {"1.0.0": "1.0"},
+    "sar": {"1.0.0": "1.0", "1.1.0": "1.1"},
+    "sat": {"1.0.0": "1.0", "1.1.0": "1.1"},
+    "scientific": {"1.0.0": "1.0"},
+    "table": {"1.0.0": "1", "1.1.0": "1", "1.2.0": "1"},
+    "timestamps": {"1.0.0": "1", "1.1.0": "1"},
+    "version": {"1.0.0": "1", "1.1.0": "1", "1.2.0": "1.2.0"},
+    "view": {"1.0.0": "1.0", "1.1.0": "1.1"},
+}
+"""Extension, release of it, and which of our schemas reads that release."""
+EXTENSIONS: Final = {
+    f"https://stac-extensions.github.io/{name}/v{release}/schema.json": f"{name}-{reading}.json"
+    for name, releases in _RELEASES.items()
+    for release, reading in releases.items()
+}
 VERSIONS: Final = ("1.0.0", "1.1.0")
 
 
@@ -34,7 +55,9 @@ def _retrieve(uri: str) -> Any:
     address = urlsplit(uri)
     if address.netloc == "geojson.org":
         path = _BUNDLED / "geojson" / Path(address.path).name
-    elif address.netloc == "schemas.stacspec.org":
+    elif address.netloc == "proj.org" and address.path.endswith("/projjson.schema.json"):
+        path = _OWN / "projjson.json"
+    elif address.netloc == "schemas.stacspec.org" and address.path.startswith("/v1.1.0/"):
         path = _BUNDLED / "stac-spec" / "v1.1.0" / Path(address.path).name
     else:
         path = _BUNDLED / "absent"
@@ -73,3 +96,18 @@ def core_validator(stac_version: str, kind: str) -> Any:
 def extension_validator(uri: str) -> Any:
     """The compiled schema of an extension; KeyError when it is not packaged."""
     return _compiled(_read(_OWN / EXTENSIONS[uri]))
+
+
+@lru_cache(maxsize=64)
+def given_validator(schema: bytes) -> Any:
+    """A JSON Schema from the caller, compiled. ValueError when it is none, or refers to what is not packaged."""
+    try:
+        document = parse_strict(schema)
+    except StrictJsonError as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(document, dict) or "$schema" not in document:
+        raise ValueError("It does not say that it is a JSON Schema ($schema).")
+    try:
+        return _compiled(document)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
+        raise ValueError(str(error)) from error

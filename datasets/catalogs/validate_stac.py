@@ -1,30 +1,42 @@
 """Whether a STAC document is valid: its core schema, and under profile ``kfm`` what design §7 requires of it.
 
 Decides clause D1 for STAC; never raises for bad bytes, never fetches a schema, a child or a link. Profile
-``core`` judges the STAC core and the packaged extensions only; an extension that is not packaged is outside ``core``,
-and "cannot check" under ``kfm``.
+``core`` judges the STAC core and the extensions that the document declares; an extension whose schema is neither
+packaged nor given by the caller is "cannot check", whatever the profile.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal
 
 from audit.canonical import StrictJsonError, parse_strict
 from audit.findings import Finding
 from datasets.catalogs.facts import WHOLE_DEGREE_LABEL
 from datasets.catalogs.stac import FILE_EXTENSION
-from datasets.catalogs.stac_schemas import EXTENSIONS, VERSIONS, core_validator, extension_validator
+from datasets.catalogs.stac_schemas import (
+    EXTENSIONS,
+    VERSIONS,
+    core_validator,
+    extension_validator,
+    given_validator,
+)
 
 Profile = Literal["core", "kfm"]
+Schemas = Callable[[str], bytes | None]
 _MULTIHASH: Final = re.compile(r"1220[0-9a-f]{64}")
 _REQUIRED: Final = ("kfm:dataset_id", "kfm:dataset_version_id", "kfm:policy_label", "kfm:license")
+_UNPACKAGED: Final = "Use an extension that is packaged, or declare its schema by a path beside the document."
 _TYPES: Final = ("Feature", "Catalog", "Collection")
 
 
-def validate_stac(raw: bytes, *, profile: Profile) -> list[Finding]:
-    """Findings about an Item, Collection, Catalog or ItemCollection (a FeatureCollection of Items); [] is valid."""
+def validate_stac(raw: bytes, *, profile: Profile, schemas: Schemas | None = None) -> list[Finding]:
+    """Findings about an Item, Collection, Catalog or ItemCollection (a FeatureCollection of Items); [] is valid.
+
+    ``schemas`` answers with the bytes of an extension's JSON Schema by the address that the document declares, or None;
+    it is asked only for extensions that are not packaged.
+    """
     try:
         document = parse_strict(raw)
     except StrictJsonError as error:
@@ -32,11 +44,11 @@ def validate_stac(raw: bytes, *, profile: Profile) -> list[Finding]:
     if not isinstance(document, dict):
         return [Finding("not_stac", "", "A STAC document is a JSON object.", "Give an Item, Collection or Catalog.")]
     if document.get("type") == "FeatureCollection":
-        return _item_collection(document, profile)
-    return list(_findings(document, "", profile))
+        return _item_collection(document, profile, schemas)
+    return list(_findings(document, "", profile, schemas))
 
 
-def _item_collection(document: Mapping[str, Any], profile: Profile) -> list[Finding]:
+def _item_collection(document: Mapping[str, Any], profile: Profile, schemas: Schemas | None) -> list[Finding]:
     features = document.get("features")
     if not isinstance(features, list):
         return [Finding("schema_violation", "/features", "An ItemCollection has a list of features.", "Add it.")]
@@ -44,13 +56,13 @@ def _item_collection(document: Mapping[str, Any], profile: Profile) -> list[Find
     for index, feature in enumerate(features):
         where = f"/features/{index}"
         if isinstance(feature, dict) and feature.get("type") == "Feature":
-            found += _findings(feature, where, profile)
+            found += _findings(feature, where, profile, schemas)
         else:
             found.append(Finding("schema_violation", where, "A feature of an ItemCollection is an Item.", "Mend it."))
     return found
 
 
-def _findings(document: Mapping[str, Any], where: str, profile: Profile) -> Iterator[Finding]:
+def _findings(document: Mapping[str, Any], where: str, profile: Profile, schemas: Schemas | None) -> Iterator[Finding]:
     version, kind = document.get("stac_version"), document.get("type")
     if version not in VERSIONS:
         fix = f"Use stac_version {' or '.join(VERSIONS)}."
@@ -62,7 +74,7 @@ def _findings(document: Mapping[str, Any], where: str, profile: Profile) -> Iter
         yield Finding("not_stac", f"{where}/type", f"type {kind!r} is none of {', '.join(_TYPES)}.", "Set the type.")
         return
     yield from _schema_findings(core_validator(version, kind), document, where)
-    yield from _extension_findings(document, where, profile)
+    yield from _extension_findings(document, where, schemas)
     if profile == "kfm":
         yield from _kfm_findings(document, where)
 
@@ -73,15 +85,26 @@ def _schema_findings(validator: Any, document: Mapping[str, Any], where: str) ->
         yield Finding("schema_violation", pointer, error.message[:500], "Mend the field as the STAC schema says.")
 
 
-def _extension_findings(document: Mapping[str, Any], where: str, profile: Profile) -> Iterator[Finding]:
+def _extension_findings(document: Mapping[str, Any], where: str, schemas: Schemas | None) -> Iterator[Finding]:
     declared = document.get("stac_extensions")
     for uri in declared if isinstance(declared, list) else []:
-        if isinstance(uri, str) and uri in EXTENSIONS:
+        if not isinstance(uri, str):
+            continue  # the core schema has found it already
+        if uri in EXTENSIONS:
             yield from _schema_findings(extension_validator(uri), document, where)
-        elif profile == "kfm":
-            message = f"The extension {uri} is not packaged, so its fields can't be checked."
-            fix = "Use only packaged extensions in KFM's catalogs."
-            yield Finding("cannot_check", f"{where}/stac_extensions", message, fix, "error")
+            continue
+        given = schemas(uri) if schemas else None
+        if given is None:
+            message = f"The extension {uri:.300} is not packaged, so its fields can't be checked."
+            yield Finding("cannot_check", f"{where}/stac_extensions", message, _UNPACKAGED, "error")
+            continue
+        try:
+            validator = given_validator(given)
+        except ValueError as error:
+            message = f"The schema of {uri:.300} can't be used: {error}"
+            yield Finding("cannot_check", f"{where}/stac_extensions", message[:500], _UNPACKAGED, "error")
+            continue
+        yield from _schema_findings(validator, document, where)
 
 
 def _kfm_findings(document: Mapping[str, Any], where: str) -> Iterator[Finding]:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from audit.canonical import StrictJsonError, parse_strict
 from audit.findings import Finding
+from kfm_console.validation.contexts import LocalContexts
 
+MAX_SCHEMA_BYTES = 1024 * 1024
 MAX_BYTES = 64 * 1024 * 1024
 Verdict = Literal["pass", "fail", "error"]
 Profile = Literal["core", "kfm"]
@@ -25,10 +28,14 @@ UNREAD_CODES = frozenset({"too_large"})
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``profile``: None for the kind's own default; ``shapes``: SHACL files judged besides the profile's own (DCAT)."""
+    """``profile``: None for the kind's own default; ``shapes``: SHACL files judged besides the profile's own (DCAT).
+
+    ``contexts``: files that answer for remote JSON-LD contexts, each ``ADDRESS=FILE`` or ``FILE`` (DCAT and PROV).
+    """
 
     profile: Profile | None = None
     shapes: tuple[Path, ...] = field(default=())
+    contexts: tuple[str, ...] = field(default=())
 
     def profile_for(self, kind: str) -> Profile:
         """``core`` for bare JSON, where the question is RFC 8259's; KFM's own profile for every other kind."""
@@ -128,22 +135,33 @@ def _manifest(raw: bytes, _path: str, _options: Options) -> list[Finding]:
     return check_manifest(parse_strict(raw))
 
 
-def _stac(raw: bytes, _path: str, options: Options) -> list[Finding]:
+def _stac(raw: bytes, path: str, options: Options) -> list[Finding]:
     from datasets.catalogs.validate_stac import validate_stac
 
-    return validate_stac(raw, profile=options.profile_for("stac"))
+    return validate_stac(raw, profile=options.profile_for("stac"), schemas=partial(_schema_beside, path))
+
+
+def _schema_beside(path: str, address: str) -> bytes | None:
+    """The schema file that a document names by a relative path; None for a network address or an absent file."""
+    if "://" in address or not address.endswith(".json") or address.startswith("/"):
+        return None
+    file = Path(path).parent / address
+    if not _exists(file) or not file.is_file() or file.stat().st_size > MAX_SCHEMA_BYTES:
+        return None
+    return file.read_bytes()
 
 
 def _dcat(raw: bytes, _path: str, options: Options) -> list[Finding]:
     from datasets.catalogs.validate_dcat import validate_dcat
 
-    return validate_dcat(raw, profile=options.profile_for("dcat"), shapes=options.shapes)
+    contexts = LocalContexts(options.contexts)
+    return validate_dcat(raw, profile=options.profile_for("dcat"), shapes=options.shapes, contexts=contexts)
 
 
 def _prov(raw: bytes, _path: str, options: Options) -> list[Finding]:
     from datasets.catalogs.validate_prov import validate_prov
 
-    return validate_prov(raw, profile=options.profile_for("prov"))
+    return validate_prov(raw, profile=options.profile_for("prov"), contexts=LocalContexts(options.contexts))
 
 
 def _geojson(raw: bytes, _path: str, _options: Options) -> list[Finding]:

@@ -7,14 +7,18 @@ sentence for people on standard error unless ``--json`` is given. Exit 0: all pa
 
 from __future__ import annotations
 
-import json
+import logging
+import os
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from kfm_console.validation import VALIDATORS, Options, exit_code, judge
+from kfm_console.validation import VALIDATORS, Options, exit_code
+from kfm_console.validation.contexts import LocalContexts
+from kfm_console.validation.many import expand, judge_all
 
 
 class Command(BaseCommand):
@@ -28,7 +32,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("kind", choices=sorted(VALIDATORS), metavar="KIND", help=", ".join(sorted(VALIDATORS)))
-        parser.add_argument("paths", nargs="+", metavar="PATH", help="files; a directory is not searched")
+        parser.add_argument(
+            "paths",
+            nargs="+",
+            metavar="PATH",
+            help="files, or directories: their files of the kind, sorted; - reads one path a line from standard input",
+        )
         parser.add_argument(
             "--profile",
             choices=["core", "kfm"],
@@ -37,23 +46,57 @@ class Command(BaseCommand):
         parser.add_argument(
             "--shapes", action="append", default=[], metavar="FILE", help="further SHACL shapes in Turtle (kind dcat)"
         )
+        parser.add_argument(
+            "--context",
+            action="append",
+            default=[],
+            metavar="[ADDRESS=]FILE",
+            help="a local copy of a remote JSON-LD context (kinds dcat and prov); without ADDRESS it answers for every "
+            "address that ends in the file's name",
+        )
+        parser.add_argument("--jobs", type=int, metavar="N", help="processes to use (default: one a core)")
         parser.add_argument("--json", action="store_true", help="JSON lines only, nothing on standard error")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         kind = options["kind"]
-        if options["shapes"] and kind != "dcat":
-            raise CommandError("--shapes is for kind dcat only.", returncode=2)
-        chosen = Options(options["profile"], tuple(Path(name) for name in options["shapes"]))
-        for shapes in chosen.shapes:
-            if not shapes.is_file():
-                raise CommandError(f"The shapes file {shapes} is not there.", returncode=2)
+        chosen = _chosen(kind, options)
+        workers = options["jobs"] or os.cpu_count() or 1
+        logging.getLogger("rdflib").setLevel(logging.CRITICAL)  # it logs a traceback for each ill-typed literal
         verdicts = []
-        for path in options["paths"]:
-            answer = judge(kind, path, chosen)
-            verdicts.append(answer["verdict"])
-            self.stdout.write(json.dumps(answer))
+        try:
+            for verdict, line in judge_all(kind, expand(kind, _named(options["paths"])), chosen, workers):
+                verdicts.append(verdict)
+                self.stdout.write(line)
+        except BrokenProcessPool as error:
+            message = f"A process ended before it answered; {len(verdicts)} files were judged. Run it with --jobs 1."
+            raise CommandError(message, returncode=2) from error
+        if not verdicts:
+            raise CommandError("There is no path to judge.", returncode=2)
         if not options["json"]:
             counts = ", ".join(f"{verdicts.count(word)} {word}" for word in ("pass", "fail", "error"))
             self.stderr.write(f"{len(verdicts)} judged as {kind}: {counts}.")
         if exit_code(verdicts):
             sys.exit(exit_code(verdicts))
+
+
+def _chosen(kind: str, options: dict[str, Any]) -> Options:
+    if options["shapes"] and kind != "dcat":
+        raise CommandError("--shapes is for kind dcat only.", returncode=2)
+    if options["context"] and kind not in {"dcat", "prov"}:
+        raise CommandError("--context is for kinds dcat and prov only.", returncode=2)
+    chosen = Options(options["profile"], tuple(Path(name) for name in options["shapes"]), tuple(options["context"]))
+    for shapes in chosen.shapes:
+        if not shapes.is_file():
+            raise CommandError(f"The shapes file {shapes} is not there.", returncode=2)
+    for context in LocalContexts(chosen.contexts).files():
+        if not context.is_file():
+            raise CommandError(f"The context file {context} is not there.", returncode=2)
+    return chosen
+
+
+def _named(paths: list[str]) -> list[str]:
+    """The paths of the command line, with those of standard input in place of ``-``."""
+    named: list[str] = []
+    for path in paths:
+        named += [line.rstrip("\n") for line in sys.stdin if line.strip()] if path == "-" else [path]
+    return named
