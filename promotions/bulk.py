@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from datasets import enforcement
 from datasets.errors import Refused
 from datasets.people import Person
 from datasets.policy.requests import Action
@@ -120,8 +119,7 @@ def _each(case_pks: Sequence[int]) -> list[int]:
 
 
 def _visible(case_pks: Sequence[int], person: Person) -> dict[int, QuarantineCase]:
-    visible = enforcement.visible_versions(person, Action.DISCOVER).values("pk")
-    rows = QuarantineCase.objects.filter(pk__in=_each(case_pks), version__in=visible)
+    rows = permissions.cases_open_to(person, Action.DISCOVER).filter(pk__in=_each(case_pks))
     return rows.select_related("version__dataset", "version__standing", "version__acquisition").in_bulk()
 
 

@@ -10,9 +10,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
+
+from datasets import enforcement
 from datasets.errors import Refused
 from datasets.models import DatasetVersion
 from datasets.people import Person
+from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from promotions import roles
 from promotions.models import QuarantineCase, SignOff, Standing
@@ -23,6 +27,18 @@ def role_for(person: Person, allowed: frozenset[Role], version: DatasetVersion) 
     """The role *person* acts in: the first of *allowed* they hold on this dataset, in a fixed order."""
     held = person.roles_on(version.dataset_id)
     return next((role for role in Role if role in allowed and role in held), None)
+
+
+def cases_open_to(person: Person, action: Action) -> QuerySet[QuarantineCase]:
+    """The cases on versions that *person* may *action*, of datasets on which they hold a role.
+
+    How a case was worked is the workflow's: it does not become the public's when its version is published.
+    """
+    visible = enforcement.visible_versions(person, action).values("pk")
+    cases = QuarantineCase.objects.filter(version__in=visible)
+    if person.roles:
+        return cases
+    return cases.filter(version__dataset__in=[pk for pk in person.grants if person.roles_on(pk)])
 
 
 def check_verb(person: Person, verb: Verb, version: DatasetVersion) -> Role:

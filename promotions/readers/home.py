@@ -17,6 +17,7 @@ from audit import ledger
 from datasets import enforcement
 from datasets.people import PUBLIC, Person
 from datasets.policy.requests import Action
+from promotions import permissions
 from promotions.models import Job, JobState, QuarantineCase, Release, Standing
 from promotions.readers import inbox
 from promotions.readers.queue import IN_FLIGHT, Row, rows_for, standings_for
@@ -78,9 +79,9 @@ def stations(person: Person) -> dict[State, Station]:
 
 def open_cases(person: Person) -> QuerySet[QuarantineCase]:
     """The open cases on versions that *person* may know of, the soonest due first."""
-    visible = enforcement.visible_versions(person, Action.DISCOVER).values("pk")
     return (
-        QuarantineCase.objects.filter(resolution="", version__in=visible)
+        permissions.cases_open_to(person, Action.DISCOVER)
+        .filter(resolution="")
         .select_related("version__dataset", "version__policy_label", "version__proposal")
         .order_by("due", "pk")
     )

@@ -14,10 +14,9 @@ from urllib.parse import urlencode
 
 from django.db.models import Count, Min, Q, QuerySet, Window
 
-from datasets import enforcement
 from datasets.people import Person, names_of
 from datasets.policy.requests import Action
-from promotions import library
+from promotions import library, permissions
 from promotions.models import QuarantineCase, Severity
 from promotions.openings import cause_of
 from promotions.readers.inbox_case import CaseView, Claim, Samples, case_view, claim_of, samples_of
@@ -180,8 +179,7 @@ def _word(value: Any) -> str:
 
 def _visible(person: Person) -> QuerySet[QuarantineCase]:
     """The cases on versions that *person* may know of, as ``home.open_cases`` has them."""
-    visible = enforcement.visible_versions(person, Action.DISCOVER).values("pk")
-    return QuarantineCase.objects.filter(version__in=visible)
+    return permissions.cases_open_to(person, Action.DISCOVER)
 
 
 def _condition(filters: Filters, person: Person, now: datetime) -> Q:

@@ -29,7 +29,9 @@ from promotions import gates, library, permissions, resolutions
 from promotions.evidence import Shelf
 from promotions.models import CaseComment, QuarantineCase, Resolution, Severity
 from promotions.readers.deciding import Offer
+from promotions.readers.quality_rows import NOT_NOW, WHO
 from promotions.readers.quarantine import WORDS, all_ways, people_of
+from promotions.readers.version_page import INSIDERS
 
 #: A larger measured file is not opened for a page.
 MOST_BYTES = 64 * 1024 * 1024
@@ -130,11 +132,15 @@ def claim_of(case: QuarantineCase, names: Mapping[str, str], person: Person, now
 def samples_of(person: Person, case: QuarantineCase) -> Samples:
     """The sample rows of the checks that failed, masked by the version's label and obligations.
 
-    For who may have the version's bytes. A file that is too large, gone, damaged or unreadable is said so.
+    For who opens what is not released, as on the version's own pages: rows set apart stay so once it is published.
+    A file that is too large, gone, damaged or unreadable is said so.
     """
     version = case.version
+    roles = person.roles_on(version.dataset_id)
+    if not (INSIDERS & roles or (roles and version.created_by == person.principal)):
+        return Samples(why_not=WHO)
     if not enforcement.visible_versions(person, Action.DOWNLOAD).filter(pk=version.pk).exists():
-        return Samples(why_not="Rows are shown to those who may open the bytes of this version.")
+        return Samples(why_not=NOT_NOW)
     shelf = Shelf.open(version, fresh=False)
     report, label = shelf.json(shelf.digest_of("qa_report")), version.policy_label_id or decisions.UNLABELLED
     digest = (report or {}).get("measured_digest")

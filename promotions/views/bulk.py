@@ -17,11 +17,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
-from datasets import enforcement
 from datasets.errors import Refused
 from datasets.people import Person
 from datasets.policy.requests import Action
-from promotions import bulk
+from promotions import bulk, permissions
 from promotions.forms_inbox import ManyCommentForm, ManyDueForm, ManyOwnerForm, ManyReasonForm
 from promotions.models import QuarantineCase
 from promotions.readers import quarantine
@@ -157,7 +156,6 @@ def _parameters(form: forms.Form | None) -> dict[str, str]:
 
 def _named(person: Person, pks: Sequence[int]) -> dict[int, QuarantineCase]:
     """Those of the cases that *person* may know of, in the order given."""
-    visible = enforcement.visible_versions(person, Action.DISCOVER).values("pk")
-    rows = QuarantineCase.objects.filter(version__in=visible).select_related("version__dataset")
+    rows = permissions.cases_open_to(person, Action.DISCOVER).select_related("version__dataset")
     found = rows.in_bulk(list(dict.fromkeys(pks))[: bulk.MOST])
     return {pk: found[pk] for pk in dict.fromkeys(pks) if pk in found}

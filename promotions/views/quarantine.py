@@ -20,11 +20,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from datasets import enforcement
 from datasets.errors import Refused
 from datasets.people import Person
 from datasets.policy.requests import Action
-from promotions import cases, library, refusals, transitions
+from promotions import cases, library, permissions, refusals, transitions
 from promotions.forms import PlanForm, ReasonForm
 from promotions.forms_inbox import CommentForm, HandOverForm, PersonForm
 from promotions.models import QuarantineCase
@@ -160,8 +159,7 @@ def reopen(request: HttpRequest, case_pk: int) -> HttpResponse:
 
 def case_or_404(person: Person, case_pk: int) -> QuarantineCase:
     """The case when it is there and *person* may read its findings; hidden and absent are the same 404."""
-    visible = enforcement.visible_versions(person, Action.READ_QA).values("pk")
-    rows = QuarantineCase.objects.filter(pk=case_pk, version__in=visible)
+    rows = permissions.cases_open_to(person, Action.READ_QA).filter(pk=case_pk)
     case = rows.select_related(
         "version__dataset",
         "version__policy_label",

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from promotions import cases
-from promotions.models import QuarantineCase, Severity
+from promotions.models import QuarantineCase, Severity, Standing
 from promotions.views.inbox_place import place_in, place_of
 from tests.inbox.many import more_cases
 
@@ -43,6 +43,36 @@ def test_hidden_and_absent_cases_are_the_same_404(case, client_of, main_of):
         absent = client.get("/quarantine/" + place.format(10**6))
         assert (hidden.status_code, absent.status_code) == (404, 404), place
         assert main_of(hidden, case.pk) == main_of(absent, 10**6)
+
+
+def published_after(case) -> None:
+    """The version went on and is public now; the case that it had has ended."""
+    QuarantineCase.objects.filter(pk=case.pk).update(
+        resolution="released", resolved_by="reviewer", resolved_at=case.opened_at
+    )
+    Standing.objects.filter(version=case.version_id).update(state="PUBLISHED")
+
+
+def test_how_a_case_was_worked_does_not_become_public_with_its_version(case, client_of, main_of, body):
+    published_after(case)
+    client = client_of("nobody")
+    for place in ("{}/", "?case={}", "{}/samples/", "{}/failing.geojson", "{}/derive/"):
+        hidden = client.get("/quarantine/" + place.format(case.pk))
+        absent = client.get("/quarantine/" + place.format(10**6))
+        assert (hidden.status_code, absent.status_code) == (404, 404), place
+        assert main_of(hidden, case.pk) == main_of(absent, 10**6)
+    assert f"/quarantine/{case.pk}/" not in body(client.get("/quarantine/?state=all"))
+    assert client_of("reviewer").get(f"/quarantine/{case.pk}/").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["contributor2", "auditor", "council", "admin"])
+def test_c2_rows_set_apart_stay_closed_to_those_outside_once_the_version_is_public(case, client_of, name):
+    published_after(case)
+    assert client_of("reviewer").get(f"/quarantine/{case.pk}/samples/").context["rows"]
+    page = client_of(name).get(f"/quarantine/{case.pk}/samples/")
+    assert page.status_code == 200
+    assert not page.context["rows"]
+    assert page.context["why_not"]
 
 
 def test_anonymous_signs_in_first(case, client_of):
