@@ -1,4 +1,6 @@
-"""PROV records out of PROV-JSON, PROV-XML and PROV-O, in one shape that the constraints can judge.
+"""PROV records out of PROV-JSON and PROV-XML, in the one shape that the constraints can judge.
+
+The same shape comes out of PROV-O (prov_rdf) and PROV-N (prov_notation).
 
 Decides whether the bytes are records at all (names, shapes, declared prefixes); never judges whether the records agree
 (prov_constraints does). XML is read with no DTD, no entities and nothing external. Serves clause D1.
@@ -11,13 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import pyoxigraph as ox
-
 from audit.canonical import StrictJsonError, parse_strict
 from audit.findings import Finding
 from datasets.catalogs.namespaces import PROV
-from datasets.catalogs.rdf_reading import Triples
-from datasets.catalogs.triplet import Statements
 
 ELEMENTS: Final = ("entity", "activity", "agent")
 RELATIONS: Final[dict[str, tuple[str, ...]]] = {
@@ -226,65 +224,13 @@ def _xml_record(kind: str, node: _Node, prefixes: frozenset[str]) -> Record:
             raise MalformedProvError(f"line {child.line}", f"prov:{local} is given twice.")
     if identifier is not None:
         _require_prefix(identifier, prefixes, where)
-    types = frozenset(child.text.strip() for child in node.children if child.name == PROV + " type")
-    return Record(kind, identifier, arguments, where, types)
-
-
-_PLAIN: Final = {
-    "wasGeneratedBy": ("entity", "activity"),
-    "used": ("activity", "entity"),
-    "wasInformedBy": ("informed", "informant"),
-    "wasInvalidatedBy": ("entity", "activity"),
-    "wasDerivedFrom": ("generatedEntity", "usedEntity"),
-    "wasAttributedTo": ("entity", "agent"),
-    "wasAssociatedWith": ("activity", "agent"),
-    "actedOnBehalfOf": ("delegate", "responsible"),
-    "specializationOf": ("specificEntity", "generalEntity"),
-    "alternateOf": ("alternate1", "alternate2"),
-    "hadMember": ("collection", "entity"),
-}
-_QUALIFIED: Final[dict[str, tuple[str, str, dict[str, str]]]] = {
-    "qualifiedGeneration": ("wasGeneratedBy", "entity", {"activity": "activity", "atTime": "time"}),
-    "qualifiedUsage": ("used", "activity", {"entity": "entity", "atTime": "time"}),
-    "qualifiedInvalidation": ("wasInvalidatedBy", "entity", {"activity": "activity", "atTime": "time"}),
-    "qualifiedAssociation": ("wasAssociatedWith", "activity", {"agent": "agent", "hadPlan": "plan"}),
-}
-_CLASSES: Final = {
-    "Entity": "entity",
-    "Plan": "entity",
-    "Collection": "entity",
-    "Bundle": "entity",
-    "Activity": "activity",
-    "Agent": "agent",
-    "Person": "agent",
-    "Organization": "agent",
-    "SoftwareAgent": "agent",
-}
-
-
-def records_from_rdf(triples: Triples) -> list[Record]:
-    """The PROV-O statements of a graph as records (W3C PROV-O); a blank qualified influence has no identifier."""
-    graph = Statements(triples)
-    records = [
-        Record(kind, subject, {}, subject)
-        for name, kind in _CLASSES.items()
-        for subject in graph.instances(PROV + name)
-    ]
-    for name, argument in (("startedAtTime", "startTime"), ("endedAtTime", "endTime")):
-        for subject, value in graph.mentioned(PROV + name):
-            records.append(Record("activity", subject, {argument: value}, subject))
-    for name, (first, second) in _PLAIN.items():
-        for subject, target in graph.mentioned(PROV + name):
-            records.append(Record(name, None, {first: subject, second: target}, f"{subject} prov:{name}"))
-    blank = {str(term.value) for triple in triples for term in (triple.subject,) if isinstance(term, ox.BlankNode)}
-    for name, (kind, first, parts) in _QUALIFIED.items():
-        for subject, node in graph.mentioned(PROV + name):
-            found = {argument: graph.objects(node, PROV + part) for part, argument in parts.items()}
-            single = {argument: next(iter(values)) for argument, values in found.items() if len(values) == 1}
-            identifier = None if node in blank else node
-            records.append(Record(kind, identifier, {first: subject, **single}, f"{subject} prov:{name}"))
-    return records
+    types = {child.text.strip() for child in node.children if child.name == PROV + " type"}
+    if node.name == PROV + " emptyCollection":
+        types.add("prov:EmptyCollection")
+    return Record(kind, identifier, arguments, where, frozenset(types))
 
 
 def malformed(error: MalformedProvError) -> Finding:
-    return Finding("prov_malformed", error.where, str(error), "Write the document in PROV-O, PROV-JSON or PROV-XML.")
+    return Finding(
+        "prov_malformed", error.where, str(error), "Write the document in PROV-O, PROV-JSON, PROV-XML or PROV-N."
+    )

@@ -1,13 +1,13 @@
 """Whether a PROV document is valid: strict reading, PROV-CONSTRAINTS, and under ``kfm`` what design §7 requires.
 
 Decides clause D1 for PROV; never raises for bad bytes and never reaches the network. PROV-O (Turtle, JSON-LD, RDF/XML),
-PROV-JSON and PROV-XML are read; KFM's own bundle is PROV-O, so profile ``kfm`` refuses the other two forms.
+PROV-JSON, PROV-XML and PROV-N are read; KFM's own bundle is PROV-O, so profile ``kfm`` refuses the other three forms.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Final, Literal
 
@@ -17,20 +17,27 @@ from audit.canonical import StrictJsonError, parse_strict
 from audit.findings import Finding
 from datasets.catalogs.namespaces import KFM, PROV
 from datasets.catalogs.prov_constraints import check_constraints
+from datasets.catalogs.prov_notation import is_notation, records_from_notation
+from datasets.catalogs.prov_rdf import records_from_rdf
 from datasets.catalogs.prov_records import (
     MalformedProvError,
+    Record,
     malformed,
     read_xml,
     records_from_json,
-    records_from_rdf,
     records_from_xml,
 )
 from datasets.catalogs.rdf_reading import RdfReading, Triples, read_rdf
 from datasets.catalogs.triplet import Statements
 
-Media = Literal["turtle", "ntriples", "jsonld", "rdfxml", "provjson", "provxml"]
+Media = Literal["turtle", "ntriples", "jsonld", "rdfxml", "provjson", "provxml", "provn"]
 _XML: Final = re.compile(rb"<(\?|!DOCTYPE|!--|[A-Za-z_][\w.-]*(:[A-Za-z_][\w.-]*)?[\s/>])")
 _RDF_ROOT: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns# RDF"
+_READERS: Final[dict[str, Callable[[bytes], list[list[Record]]]]] = {
+    "provjson": records_from_json,
+    "provxml": records_from_xml,
+    "provn": records_from_notation,
+}
 _REBUILD: Final = "Rebuild the catalog from the facts."
 
 
@@ -43,7 +50,7 @@ def validate_prov(
 ) -> list[Finding]:
     """Findings about one PROV document; [] is valid. ``media`` None looks at the bytes."""
     media = media or detect_prov_media(raw)
-    if media in {"provjson", "provxml"}:
+    if media in _READERS:
         return _records_form(raw, media, profile)
     reading = _rdf_xml(raw) if media == "rdfxml" else read_rdf(raw, media, contexts)
     if reading.triples is None:
@@ -52,7 +59,9 @@ def validate_prov(
     if not any(PROV in str(triple) for triple in reading.triples):
         findings.append(Finding("no_provenance", "", "The document says nothing in PROV's terms.", _REBUILD, "missing"))
         return findings
-    findings += check_constraints(records_from_rdf(reading.triples))
+    findings += check_constraints(
+        records_from_rdf(reading.triples), flattened=profile == "core" and _holds_bundles(reading.triples)
+    )
     if profile == "kfm":
         findings += _kfm_findings(reading.triples)
     return findings
@@ -64,7 +73,7 @@ def detect_prov_media(raw: bytes) -> Media:
     if _XML.match(head):
         return "rdfxml" if b"http://www.w3.org/1999/02/22-rdf-syntax-ns#" in head and b":RDF" in head else "provxml"
     if head[:1] not in {b"{", b"["}:
-        return "turtle"
+        return "provn" if is_notation(raw) else "turtle"
     try:
         document = parse_strict(raw)
     except StrictJsonError:
@@ -74,9 +83,14 @@ def detect_prov_media(raw: bytes) -> Media:
     return "jsonld" if linked else "provjson"
 
 
+def _holds_bundles(triples: Triples) -> bool:
+    """Whether a form that has no place for bundles speaks of two or more, whose statements it can't keep apart."""
+    return len(Statements(triples).instances(PROV + "Bundle")) > 1
+
+
 def _records_form(raw: bytes, media: str, profile: str) -> list[Finding]:
     try:
-        bundles = records_from_json(raw) if media == "provjson" else records_from_xml(raw)
+        bundles = _READERS[media](raw)
     except MalformedProvError as error:
         return [malformed(error)]
     findings = [found for records in bundles for found in check_constraints(records)]

@@ -19,9 +19,6 @@ DISAGREE = {
     "docs/examples/distribution/access-url.jsonld": "its @id opens with an angle bracket, so it names no node",
     "docs/examples/concept-scheme-agrovoc.ttl": "holds an ill-typed xsd:date",
     "constraints/usage-fail1.xml": "W3C PROV-CONSTRAINTS has no unique usage",
-    "constraints/usage-fail5.xml": "W3C PROV-CONSTRAINTS has no unique usage",
-    "constraints/usage-fail6.xml": "W3C PROV-CONSTRAINTS has no unique usage",
-    "rdf/bundle2.ttl": "Turtle flattened two bundles, whose types then clash (constraint 55)",
 }
 """Where we differ from the stated verdict, and why."""
 
