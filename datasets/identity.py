@@ -7,7 +7,7 @@ clock, a database or a counter: the same facts always give the same id. Keeps cl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
 from audit.digests import Digest, digest_json
@@ -149,25 +149,6 @@ def candidate_ids(slice_: str, spec_hash: str | Digest, inputs_digest: str | Dig
     _require_digest(str(inputs_digest), "The inputs digest")
     short = f"{slice_}.{_first8(str(spec_hash))}"
     return short, f"{short}.{_first8(str(inputs_digest))}"
-
-
-def check_reuse(version: str, digest: str, taken: Iterable[tuple[str, str]]) -> list[Finding]:
-    """A1: no other record holds this id with another digest; ``taken`` is pairs of version id and inputs digest."""
-    if any(name == version and str(held) != str(digest) for name, held in taken):
-        message = f"Version id {version} is already held by other bytes; an id is never reused."
-        return [Finding("version_id_reused", "/dataset_version_id", message, "Ingest again, so that a new id is made.")]
-    return []
-
-
-def check_ids_agree(expected: str, documents: Mapping[str, str | None], code: str = "version_id") -> list[Finding]:
-    """A2: every document (name to the id it states) states the same id."""
-    findings = []
-    for name, stated in sorted(documents.items()):
-        if stated is None:
-            findings.append(Finding(f"{code}_absent", name, f"{name} states no {code}.", kind="missing"))
-        elif stated != expected:
-            findings.append(Finding(f"{code}_disagrees", name, f"{name} states {stated}, the version is {expected}."))
-    return findings
 
 
 def check_run_id(run: object, where: str = "/run_id") -> list[Finding]:

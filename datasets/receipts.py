@@ -13,8 +13,6 @@ from typing import Any
 from audit.findings import Finding
 from datasets.schemas import RecordError, check_document
 
-OPERATIONS = ("ingest", "validate", "promote", "redact", "catalog", "rebuild", "rollback")
-
 
 def environment(*, container_digest: str, git_commit: str, params_digest: str | None = None) -> dict[str, str]:
     """The receipt's ``environment``: digests are ``sha256:``, ``git_commit`` is lower-case hex; all are facts given."""

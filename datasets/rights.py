@@ -121,20 +121,6 @@ def check_license(text: object, where: str = "/license") -> list[Finding]:
     return list(read_license(text, where).findings)
 
 
-def canonical_license(text: str) -> str:
-    """SPDX's own spelling, for comparing DCAT, STAC and manifest; raises ``ValueError`` when the licence is refused."""
-    reading = read_license(text)
-    if reading.canonical is None:
-        raise ValueError(reading.findings[0].message)
-    return reading.canonical
-
-
-def needs_terms(text: str) -> bool:
-    """True when the expression holds a ``LicenseRef-``, which means nothing without its terms (B1)."""
-    reading = read_license(text)
-    return reading.tree is not None and any("LicenseRef-" in leaf for leaf in _leaves(reading.tree))
-
-
 def forbids_redistribution(text: str, *, terms_forbid: bool = False) -> bool:
     """B1: may a version under this licence carry bytes? True when it may not.
 
@@ -273,10 +259,6 @@ def _render(tree: Tree, *, inside: str = "OR") -> str:
     operator, left, right = tree
     text = f"{_render(left, inside=operator)} {operator} {_render(right, inside=operator)}"
     return f"({text})" if operator == "OR" and inside == "AND" else text
-
-
-def _leaves(tree: Tree) -> list[str]:
-    return [tree] if isinstance(tree, str) else _leaves(tree[1]) + _leaves(tree[2])
 
 
 def _forbids(tree: Tree) -> bool:

@@ -101,18 +101,6 @@ def check_spec(spec: object) -> list[Finding]:
     return sorted(findings.values(), key=lambda finding: finding.where)
 
 
-def check_spec_hash(spec: Mapping[str, Any], recorded: str) -> list[Finding]:
-    """A2: the hash of ``spec`` is the ``recorded`` one (``sha256:<hex>``)."""
-    try:
-        computed = spec_hash(spec)
-    except CanonicalError as error:
-        return [Finding("spec_not_hashable", "/spec_hash", str(error), kind="error")]
-    if computed == recorded:
-        return []
-    message = f"The stored spec hashes to {computed}; {recorded} is recorded."
-    return [Finding("spec_hash_differs", "/spec_hash", message, "Ingest again under the spec as it is now.")]
-
-
 def _forbidden(value: object, path: tuple[str | int, ...] = ()) -> Iterator[Finding]:
     where = pointer(path)
     if any(pattern.fullmatch(where) for pattern in FREE_NAMES):

@@ -95,12 +95,6 @@ def token_of(secret: str, now: datetime) -> ServiceToken | None:
     return token
 
 
-def person_of_token(secret: str, now: datetime) -> Person | None:
-    """The service account behind *secret*, with the roles it has now; ``None`` when the secret opens nothing."""
-    token = token_of(secret, now)
-    return None if token is None else person_for(token.user)
-
-
 def note_use(token: ServiceToken, now: datetime) -> None:
     """Keeps when a token was last used, to the minute, so that an idle one is seen."""
     stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - USED_EVERY)

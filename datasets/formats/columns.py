@@ -16,9 +16,9 @@ from typing import Any
 import pyarrow as pa
 
 from datasets.formats.errors import Limits, UnreadableSource
-from datasets.formats.value_kinds import BOOLEANS, kind_of_json, kind_of_text, type_of
+from datasets.formats.value_kinds import kind_of_json, kind_of_text, type_of
 
-__all__ = ["ARROW_TYPES", "ColumnTypes", "convert_json", "convert_text", "kind_of_json", "kind_of_text", "type_of"]
+__all__ = ["ARROW_TYPES", "ColumnTypes", "convert_json", "kind_of_json", "kind_of_text", "type_of"]
 
 ARROW_TYPES: dict[str, pa.DataType] = {
     "bool": pa.bool_(),
@@ -66,14 +66,3 @@ def convert_json(value: Any, column_type: str) -> Any:
     if column_type == "string" and not isinstance(value, str):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return float(value) if column_type == "double" else value
-
-
-def convert_text(cell: str, column_type: str) -> Any:
-    """A CSV cell as its column's type; an empty cell is null."""
-    if cell == "":
-        return None
-    if column_type == "int64":
-        return int(cell)
-    if column_type == "double":
-        return float(cell)
-    return BOOLEANS[cell.lower()] if column_type == "bool" else cell

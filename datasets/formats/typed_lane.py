@@ -30,7 +30,6 @@ _OPENERS: Mapping[str, Callable[[Part, Job], TypedSource]] = {
     "flatgeobuf": open_container,
     "shapefile": open_container,
 }
-TYPED_FORMATS = frozenset(_OPENERS)
 
 
 def normalize_typed(part: Part, job: Job) -> Outcome:

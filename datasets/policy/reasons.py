@@ -50,8 +50,3 @@ DENY_REASONS: dict[str, str] = {
     "engine_undefined": "The policy engine gave no answer.",
     "engine_malformed": "The policy engine's answer is not of the right shape.",
 }
-
-
-def reason_sentence(code: str) -> str:
-    """The sentence for a reason code. Raises ``KeyError`` for a code outside the closed list."""
-    return ALLOW_REASONS[code] if code in ALLOW_REASONS else DENY_REASONS[code]

@@ -23,26 +23,13 @@ def raw(slug: str, acquisition_id: str, *rest: str) -> str:
 
 
 def work(slug: str, run: str, *rest: str) -> str:
-    """``work/<slug>/<run>/…``; ``run`` is the part of the run id after ``kfm://run/``, see ``run_segment``."""
+    """``work/<slug>/<run>/…``; ``run``: the part of the run id after ``kfm://run/``, without colons."""
     return join("work", slug, run, *rest)
-
-
-def run_segment(run_id: str) -> str:
-    """A run id as one path segment: ``2026-02-20T120000Z.<suffix>`` (no colons: they are not portable)."""
-    prefix, _, name = run_id.rpartition("kfm://run/")
-    if prefix or not name or name == run_id:
-        raise LayoutError("A run id begins with kfm://run/.")
-    return segment(name.replace(":", ""))
 
 
 def artifact(slug: str, version: str, *rest: str) -> str:
     """``processed/<slug>/<version>/artifacts/…``"""
     return join("processed", slug, version, "artifacts", *rest)
-
-
-def checksums(slug: str, version: str) -> str:
-    """``processed/<slug>/<version>/checksums.json``"""
-    return join("processed", slug, version, "checksums.json")
 
 
 def qa(slug: str, version: str, *rest: str) -> str:

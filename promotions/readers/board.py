@@ -42,10 +42,6 @@ class Look:
     def failed(self) -> tuple[str, ...]:
         return tuple(letter for letter, result in self.results.items() if not result.passed)
 
-    @property
-    def all_pass(self) -> bool:
-        return not self.failed and len(self.results) == len(gates.LETTERS)
-
 
 def standing_of(version: DatasetVersion) -> Standing:
     """The standing with everything that gathering reads."""

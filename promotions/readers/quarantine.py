@@ -1,11 +1,10 @@
-"""Reads the quarantine: open cases by root cause, and one case with its findings, history and ways out."""
+"""Reads the ways out of a quarantine case, each with why not and who can, and who can own the case."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from datasets.models import DatasetVersion
@@ -24,63 +23,6 @@ WORDS: dict[str, str] = {
     ReasonCode.REDACTION_REQUIRED: "Something must be redacted first",
     ReasonCode.UPSTREAM_UNSTABLE: "The upstream is not stable",
 }
-#: Sensitive material first, then rights, then quality.
-SEVERITY: dict[str, tuple[int, str]] = {
-    ReasonCode.REDACTION_REQUIRED: (0, "high"),
-    ReasonCode.SENSITIVITY_UNCLEAR: (0, "high"),
-    ReasonCode.LICENSE_UNCLEAR: (1, "medium"),
-    ReasonCode.VALIDATION_FAILED: (2, "normal"),
-    ReasonCode.UPSTREAM_UNSTABLE: (2, "normal"),
-}
-
-
-@dataclass(slots=True)
-class CaseLine:
-    """One case in a list. ``overdue``: its day has passed."""
-
-    case: QuarantineCase
-    owner: str
-    overdue: bool
-    findings: int
-    severity: str
-
-
-@dataclass(slots=True)
-class Group:
-    """Cases with one root cause: the reason code and the code of the first finding."""
-
-    reason: str
-    cause: str
-    severity: str
-    rank: int
-    cases: list[CaseLine] = field(default_factory=list)
-
-
-def grouped(cases: Sequence[QuarantineCase], names: Mapping[str, str], today: date) -> list[Group]:
-    """The cases by root cause, the gravest first; inside a group the soonest due first."""
-    groups: dict[tuple[str, str], Group] = {}
-    for case in cases:
-        rank, severity = SEVERITY.get(case.reason_code, (2, "normal"))
-        key = (case.reason_code, _cause(case))
-        group = groups.setdefault(key, Group(WORDS.get(case.reason_code, case.reason_code), key[1], severity, rank))
-        owner = names.get(case.owner, case.owner)
-        group.cases.append(CaseLine(case, owner, case.due < today, len(case.findings), severity))
-    return sorted(groups.values(), key=lambda group: (group.rank, -len(group.cases)))
-
-
-def _cause(case: QuarantineCase) -> str:
-    messages = [str(finding.get("message", "")) for finding in case.findings if isinstance(finding, dict)]
-    if not messages:
-        return case.reason
-    codes = Counter(str(finding.get("code", "")) for finding in case.findings)
-    code = codes.most_common(1)[0][0]
-    return next(str(f["message"]) for f in case.findings if str(f.get("code", "")) == code)
-
-
-def ways_out(person: Person, case: QuarantineCase) -> list[Offer]:
-    """Release, deny, run again: each with why not and who can."""
-    version, held = case.version, holders(case.version.dataset_id)
-    return [_release(person, case, version, held), _deny(person, version, held), _run(person, version, held)]
 
 
 def all_ways(person: Person, case: QuarantineCase, now: datetime) -> list[Offer]:
@@ -119,11 +61,6 @@ def _reopen(person: Person, case: QuarantineCase, held: Mapping[Role, Mapping[st
     else:
         may, why = permissions.can(permissions.check_derive, person, version)
     return Offer("reopen", "Reopen", "plain", may, why, "" if may else who_can(held, allowed), direct=True)
-
-
-def may_plan(person: Person, case: QuarantineCase) -> tuple[bool, str]:
-    """Whether *person* keeps the case's plan."""
-    return permissions.can(permissions.check_work_case, person, case.version)
 
 
 def people_of(case: QuarantineCase) -> dict[str, str]:

@@ -28,7 +28,7 @@ def test_a2_the_hash_of_kfms_own_example_is_golden_in_json_and_in_yaml(kfm_spec)
     assert specs.spec_hash(kfm_spec) == GOLDEN
     assert specs.check_spec(kfm_spec) == []
     assert specs.spec_hash(specs.parse_spec(yaml.safe_dump(kfm_spec).encode(), syntax="yaml")) == GOLDEN
-    assert specs.check_spec_hash(kfm_spec | {"title": "Other"}, GOLDEN) != []
+    assert specs.spec_hash(kfm_spec | {"title": "Other"}) != GOLDEN
 
 
 @given(SLICES, DIGESTS, st.lists(DIGESTS, min_size=1, max_size=6))
