@@ -1,7 +1,8 @@
 """The upstream's terms as someone declares them, and what is wrong with them, field by field.
 
-Decides only whether they can be kept: an explicit licence, who holds the rights, whom to name, and the terms' own text.
-Whether the licence allows a release is gate B's. Keeps clause B1's form and B2's text.
+Decides only whether they can be kept: an explicit licence, who holds the rights, whom to name, without a
+credential in any address of them, since they are shown with every copy; and the terms' own text. Whether the licence
+allows a release is gate B's. Keeps clause B1's form and B2's text.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from audit.findings import Finding
-from datasets import rights
+from datasets import credentials, rights
 
 #: The longest text that each field of an acquisition holds, in characters.
 LONGEST = {"license": 200, "rights_holder": 300, "attribution": 500, "terms_uri": 500}
@@ -49,6 +50,8 @@ def check_terms(terms: DeclaredTerms) -> list[Finding]:
         findings.append(
             Finding("terms_uri_invalid", "terms_uri", message, "Give the page's address, or leave it empty.")
         )
+    for name in LONGEST:  # not the text: it may be a stranger's page, kept as it was found
+        findings += credentials.check_absent(getattr(terms, name), name, prose=True)
     if not terms.text.strip():
         findings.append(
             Finding(

@@ -23,8 +23,10 @@ from datasets.upstream.urls import PORTS, check_pattern, parse_url, require_allo
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,58}[a-z0-9])?")
 BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9!_.*'()=/-]*)?")
 MOST_HOSTS = 20
-#: Words in a query's names that say its value is a secret.
-SECRET_NAMES = re.compile(r"key|token|secret|passw|signature|^sig$|credential|auth", re.IGNORECASE)
+#: Words in the names of a query, or of a fragment, that say its value is a secret.
+SECRET_NAMES = re.compile(
+    r"key|token|secret|passw|^pass$|^pwd$|signature|^sig$|^sas$|^jwt$|credential|auth", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ def _check_web(fields: SourceFields) -> list[Finding]:
         url = parse_url(fields.location)
     except UpstreamRefused as refusal:
         return [*findings, Finding(refusal.code, "location", refusal.message, refusal.fix)]
-    named = [name for name, _ in parse_qsl(urlsplit(fields.location).query, keep_blank_values=True)]
+    parts = urlsplit(fields.location)
+    named = [name for part in (parts.query, parts.fragment) for name, _ in parse_qsl(part, keep_blank_values=True)]
     if any(SECRET_NAMES.search(name) for name in named):
         message = "The address seems to hold a secret in its query."
         findings.append(Finding("location_secret", "location", message, "Have an operator set it up as a credential."))

@@ -99,7 +99,7 @@ def check_opening(dataset: Dataset, slice_: str, terms: DeclaredTerms, *, propos
     for f in intake.check_terms(terms):
         field = "text" if f.where == "terms_text" else f.where
         findings.append(Finding(f.code, f"/terms/{field}", f.message, f.fix, f.kind))
-    findings += credentials.check_absent(asdict(terms), "/terms", prose=True)
+    findings += credentials.check_absent(terms.text, "/terms/text", prose=True)
     if dataset.current_spec is None:
         message = f"{dataset.slug} has no spec yet, so nothing can be made from a run."
         findings.append(Finding("no_spec", "/dataset_slug", message, "Record a spec first.", "missing"))

@@ -14,10 +14,11 @@ from django.db.models import QuerySet
 
 from datasets import enforcement
 from datasets.errors import Refused
-from datasets.models import DatasetVersion
+from datasets.models import DatasetVersion, ServiceToken
 from datasets.people import Person
 from datasets.policy.requests import Action
 from datasets.policy.roles import Role
+from datasets.service_accounts import PREFIX as SERVICE_PREFIX
 from promotions import roles
 from promotions.models import QuarantineCase, SignOff, Standing
 from promotions.states import Verb
@@ -72,7 +73,7 @@ def check_release_case(person: Person, case: QuarantineCase) -> None:
     """A reviewer releases a case, but not the author of the fix, nor the version's proposer."""
     proposal = getattr(case.version, "proposal", None)
     authors = {case.plan_by, case.version.created_by, proposal.proposer if proposal else ""}
-    if person.principal in authors:
+    if person.principal in authors or _sends_as(person, authors):
         raise Refused(
             "author_releases", "You wrote the plan or brought the version in, so another reviewer must release it."
         )
@@ -95,6 +96,18 @@ def check_sign(
         raise Refused("not_proposed", "No one has proposed this version yet.")
     if person.principal in {proposer, version.created_by}:
         raise Refused("proposer_signs", "You proposed this version, so another person must sign it.")
+    if _sends_as(person, {proposer, version.created_by}):
+        raise Refused(
+            "issuer_signs",
+            "You issued a token of the account that sent this version in, so another person must sign it.",
+        )
+
+
+def _sends_as(person: Person, authors: set[str]) -> bool:
+    """Whether *person* was shown the secret of a token of one of *authors*, and so could send as that account."""
+    accounts = [author for author in authors if author.startswith(SERVICE_PREFIX)]
+    rows = ServiceToken.objects.filter(user__username__in=accounts, issued_by=person.principal)
+    return bool(accounts) and rows.exists()
 
 
 def check_propose(person: Person, version: DatasetVersion) -> Role:

@@ -51,6 +51,9 @@ def test_b2_bytes_and_terms_are_kept_under_their_digests(world):
         ({"terms_uri": "/etc/passwd"}, "terms_uri"),
         ({"terms_uri": "https://["}, "terms_uri"),
         ({"terms_uri": "https://example.invalid/" + "x" * 500}, "terms_uri"),
+        ({"terms_uri": "https://user:pw@example.invalid/terms"}, "terms_uri"),
+        ({"terms_uri": "https://example.invalid/terms?token=s3cr3t"}, "terms_uri"),
+        ({"attribution": "See https://user:pw@example.invalid/"}, "attribution"),
         ({"text": " \n"}, "terms_text"),
     ],
 )

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from audit import ledger
 from audit.events import Event
+from datasets import service_accounts, tokens
 from datasets.errors import Refused
 from datasets.people import PIPELINE, assign_role
 from datasets.policy.roles import Role
@@ -72,6 +73,20 @@ def test_who_uploaded_signs_nothing_though_another_proposed(world, version):
     give(world, "contributor", Role.REVIEWER)
     with refused("proposer_signs"):
         world.sign(version, "contributor", Role.REVIEWER)
+
+
+def test_who_issued_a_token_of_the_sending_account_signs_nothing(world, version):
+    """They were shown its secret, and so could have sent the version in themselves."""
+    at = timezone.now()
+    account = service_accounts.open_account(
+        name="Airflow", slug="airflow", datasets=[world.dataset], reason="A test.", by=world.person("admin"), at=at
+    )
+    give(world, "steward", Role.ADMIN)
+    tokens.issue(account=account, name="a", expires_at=at + timedelta(days=1), by=world.person("steward"), at=at)
+    Proposal.objects.filter(version=version).update(proposer=account.username)
+    with refused("issuer_signs"):
+        world.sign(version, "steward")
+    world.sign(version, "reviewer")
 
 
 def test_one_person_fills_one_role(world, version):
