@@ -71,6 +71,8 @@ class Event(StrEnum):
     TERMS_OBSERVED = "terms.observed", "captured the upstream's terms of {subject}", "neutral"
     TERMS_CHANGED = "terms.changed", "found the upstream's terms of {subject} changed", "caution"
     TERMS_ACCEPTED = "terms.accepted", "accepted the changed terms of {subject}", "good"
+    ACCOUNT_OPENED = "account.opened", "opened the service account {subject}", "caution"
+    ACCOUNT_CLOSED = "account.closed", "closed the service account {subject}", "caution"
     TOKEN_ISSUED = "token.issued", "issued a service token for {subject}", "caution"
     TOKEN_REVOKED = "token.revoked", "revoked a service token of {subject}", "caution"
     RUN_SUBMITTED = "run.submitted", "submitted a run of an outside pipeline for {subject}", "info"

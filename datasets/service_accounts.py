@@ -46,7 +46,7 @@ def open_account(  # noqa: PLR0913 - the facts of one account
             raise Refused("account_faulty", "The account was not opened: " + findings[0].message, findings)
         account = _create(PREFIX + slug, name.strip(), at)
         account.groups.add(Group.objects.get_or_create(name=SERVICE_GROUP)[0])
-        _record(Event.GRANT_GIVEN, account, by, reason, at)
+        _record(Event.ACCOUNT_OPENED, account, by, reason, at)
         for dataset in sorted(datasets, key=lambda d: d.slug):
             give_grant(user=account, dataset=dataset, grant=GRANT, by=by, reason=reason.strip(), at=at)
     return account
@@ -69,7 +69,7 @@ def close_account(*, account_pk: int, reason: str, by: Person, at: datetime) -> 
         if User.objects.filter(pk=account.pk, is_active=True).update(is_active=False) != 1:
             raise Refused("closed_already", f"{account.username} was closed meanwhile.")
         account.is_active = False
-        _record(Event.GRANT_REVOKED, account, by, reason, at)
+        _record(Event.ACCOUNT_CLOSED, account, by, reason, at)
     return account
 
 
@@ -134,11 +134,7 @@ def _check_reason(reason: str) -> list[Finding]:
 
 
 def _record(event: Event, account: User, by: Person, reason: str, at: datetime) -> None:
-    """The account's own beginning or end, in the words that rights have: being a service account is one."""
-    references = {
-        "principal": account.username,
-        "granted": "service_account",
-        "reason_digest": str(digest_bytes(reason.strip().encode())),
-    }
+    """The account's own beginning or end; its grants have entries of their own."""
+    references = {"principal": account.username, "reason_digest": str(digest_bytes(reason.strip().encode()))}
     subject = f"user/{account.username}"
     ledger.append(event=event, actor=by.principal, role=Role.ADMIN.value, subject=subject, references=references, at=at)

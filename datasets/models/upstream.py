@@ -168,7 +168,6 @@ class ServiceToken(models.Model):
 class SubmissionState(models.TextChoices):
     OPEN = "open", "open"
     COMPLETE = "complete", "complete"
-    REFUSED = "refused", "refused"
     ABORTED = "aborted", "aborted"
 
 
