@@ -110,17 +110,8 @@ def record_acquisition(  # noqa: PLR0913 - the facts of one acquisition
     terms: DeclaredTerms,
     by: Person,
     at: datetime,
-    upstream: Source | None = None,
-    type_: str = "upload",
-    retrieval_method: str = "browser_upload",
-    source_uri: str = "",
-    members: Sequence[Mapping[str, Any]] = (),
 ) -> Acquisition:
-    """Stores *file* and its terms snapshot and records the acquisition. Raises ``Refused`` with findings per field.
-
-    *members*: what is inside a bundle, or came with it, as the manifest lists files: ``{path, media_type, sha256 (bare
-    hex), size_bytes}``; their bytes are the caller's to keep.
-    """
+    """Stores an uploaded *file* and its terms snapshot and records the acquisition. Raises ``Refused`` with findings per field."""
     prepared = prepare_acquisition(
         dataset=dataset,
         file=file,
@@ -130,8 +121,7 @@ def record_acquisition(  # noqa: PLR0913 - the facts of one acquisition
         terms=terms,
         by=by,
         at=at,
-        origin=Origin(type_, retrieval_method, source_uri, upstream),
-        members=members,
+        origin=Origin(),
     )
     with transaction.atomic():
         return record_prepared(prepared)
@@ -153,7 +143,9 @@ def prepare_acquisition(  # noqa: PLR0913 - the facts of one acquisition
 ) -> Prepared:
     """Checks everything and puts the bytes into the store, outside any transaction: a large file holds up no one.
 
-    *snapshot*: the terms as they stood on a page; ``None``: the text declared in *terms*.
+    *members*: what is inside a bundle, or came with it, as the manifest lists files: ``{path, media_type, sha256 (bare
+    hex), size_bytes}``; their bytes are the caller's to keep. *snapshot*: the terms as they stood on a page; ``None``:
+    the text declared in *terms*. Raises ``Refused`` with findings per field.
     """
     role = check_may_upload(by, dataset)
     spec = dataset.current_spec
