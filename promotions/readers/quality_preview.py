@@ -40,8 +40,10 @@ class Asked:
 
 
 def asked_of(query: QueryDict, checks: Sequence[Mapping[str, Any]]) -> Asked:
-    """What the address asks for; the check's own operator and threshold where it says none, or meant another check."""
-    place = _place(query.get("check", ""), len(checks))
+    """What the address asks for. Where it names no check: the first that stops the version, else the first of all.
+    Where it says no operator or threshold, or meant another check: the check's own.
+    """
+    place = _place(query.get("check", ""), checks)
     own = checks[place]
     reset = query.get("for", query.get("check", "")) != query.get("check", "")
     operator = "" if reset else query.get("operator", "")
@@ -57,8 +59,10 @@ def asked_of(query: QueryDict, checks: Sequence[Mapping[str, Any]]) -> Asked:
     return Asked(place, operator, threshold, typed, problem)
 
 
-def _place(said: str, count: int) -> int:
-    return int(said) if said.isascii() and said.isdigit() and len(said) < len("1000") and int(said) < count else 0
+def _place(said: str, checks: Sequence[Mapping[str, Any]]) -> int:
+    if said.isascii() and said.isdigit() and len(said) < len("1000") and int(said) < len(checks):
+        return int(said)
+    return next((place for place, check in enumerate(checks) if check.get("verdict") == "fail"), 0)
 
 
 def _number(typed: str) -> float | None:

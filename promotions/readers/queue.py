@@ -144,6 +144,8 @@ def _next(
     state = State(standing.state)
     if state is State.QUARANTINE and case is not None:
         return _next_of_case(person, version, held, case)
+    if state is State.QUARANTINE:  # its case ended with another version made of it
+        return "Another version goes on in its place", ()
     if version.policy_label_id is None and state in IN_FLIGHT:
         return "A steward assigns a label", ("Assign a label",) if Role.STEWARD in held else ()
     failed = [letter for letter, result in results.items() if not result.passed]

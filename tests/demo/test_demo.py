@@ -52,6 +52,12 @@ def test_production_loads_no_demo(settings) -> None:
     assert refusal.value.code == "demo_in_production"
 
 
+def test_where_the_demo_is_loaded_its_own_directory_may_be_read() -> None:
+    written = importlib.import_module("kfm_console.settings")
+    assert written.KFM_DEMO
+    assert (written.VAR_DIR / "demo_upstream").resolve() in written.KFM_SOURCE_ROOTS
+
+
 @pytest.mark.django_db
 def test_where_no_directory_may_be_read_that_is_said_and_nothing_made(settings) -> None:
     settings.KFM_SOURCE_ROOTS = ()

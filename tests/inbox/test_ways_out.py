@@ -18,6 +18,7 @@ from promotions import cases, derivatives, dossier, jobs, permissions, pipeline,
 from promotions.derivatives import derived_spec
 from promotions.gates import e_quality
 from promotions.models import Job, Proposal, QuarantineCase, Resolution, Standing
+from promotions.readers import queue
 from promotions.states import State
 from tests.inbox import acts
 from tests.promotions import EVALUATED, changed, put_standing, refused, rows, triggers_away
@@ -340,6 +341,16 @@ def test_a_case_that_ended_with_another_version_is_reopened_without_a_transition
     with refused("reopened_already") as told:
         reopen(world, case)
     assert f"case {new.pk}" in told.value.message
+
+
+def test_a_version_whose_case_ended_so_asks_nobody_for_anything(world, case):
+    def row() -> Any:
+        standing = Standing.objects.select_related("version__dataset", "version__policy_label")
+        return queue.rows_for(world.person("steward"), [standing.get(version=case.version_id)])[0]
+
+    assert row().next == "Write a plan for the case"
+    metadata_only(world, case)
+    assert (row().mine, row().next) == ((), "Another version goes on in its place")
 
 
 def test_a_denied_case_is_final_and_says_what_to_do_instead(world, case):

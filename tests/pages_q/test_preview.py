@@ -86,6 +86,12 @@ def test_an_unknown_check_counts_as_not_said(check):
     assert asked_of(QueryDict(mutable=True) | {"check": check}, CHECKS).check == 0
 
 
+def test_the_check_that_stops_the_version_is_shown_first():
+    judged = [check | {"verdict": verdict} for check, verdict in zip(CHECKS, ("pass", "warn", "fail"), strict=True)]
+    assert asked_of(QueryDict(""), judged).check == 2
+    assert asked_of(QueryDict("check=1"), judged).check == 1
+
+
 def test_another_check_takes_its_own_operator_and_threshold():
     asked = asked_of(QueryDict("check=1&for=0&operator=%3C%3D&threshold=0.9"), CHECKS)
     assert (asked.operator, asked.threshold, asked.reset) == (">=", 5, True)
