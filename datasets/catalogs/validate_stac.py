@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal
 
-from audit.canonical import StrictJsonError, parse_strict
+from audit.canonical import StrictJsonError
 from audit.findings import Finding
 from datasets.catalogs.facts import WHOLE_DEGREE_LABEL
+from datasets.catalogs.quick_json import parse_quickly
 from datasets.catalogs.stac import FILE_EXTENSION
 from datasets.catalogs.stac_schemas import (
     EXTENSIONS,
@@ -38,7 +39,7 @@ def validate_stac(raw: bytes, *, profile: Profile, schemas: Schemas | None = Non
     it is asked only for extensions that are not packaged.
     """
     try:
-        document = parse_strict(raw)
+        document = parse_quickly(raw)
     except StrictJsonError as error:
         return [Finding(error.code, error.where, str(error), "Write the document as strict JSON (RFC 8259).")]
     if not isinstance(document, dict):

@@ -7,6 +7,8 @@ or the database (design §9).
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -89,13 +91,14 @@ def _findings(kind: str, path: str, options: Options) -> list[Finding]:
 
 def _read(path: str, *, literal_allowed: bool) -> bytes:
     """At most one byte more than is judged, of a regular file; or the argument itself where that is allowed."""
-    file = Path(path)
-    if literal_allowed and not _exists(file):
+    if literal_allowed and not _exists(Path(path)):
         return path.encode("utf-8", "surrogateescape")
-    if file.exists() and not file.is_file():
-        raise OSError(None, "it is not a regular file; name the files one by one")
-    with file.open("rb") as stream:
-        return stream.read(MAX_BYTES + 1)
+    # O_NONBLOCK: a named pipe opens at once, and is then refused
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as stream:  # noqa: PTH123 -- a descriptor
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(None, "it is not a regular file")
+        return stream.read(min(status.st_size, MAX_BYTES) + 1)
 
 
 def _exists(file: Path) -> bool:

@@ -110,6 +110,7 @@ def test_d1_malformed_prov_n_fails_with_a_place(old, new):
     assert found[0].where.startswith("line ")
 
 
+@pytest.mark.slow
 def test_d1_every_prefix_of_a_prov_n_document_is_judged_without_breaking_down():
     raw = GOOD.encode()
     for end in range(len(raw)):
