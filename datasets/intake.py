@@ -111,7 +111,7 @@ def record_acquisition(  # noqa: PLR0913 - the facts of one acquisition
     by: Person,
     at: datetime,
 ) -> Acquisition:
-    """Stores an uploaded *file* and its terms snapshot and records the acquisition. Raises ``Refused`` with findings per field."""
+    """Stores an uploaded *file* and its terms, and records both. Raises ``Refused`` with findings per field."""
     prepared = prepare_acquisition(
         dataset=dataset,
         file=file,
