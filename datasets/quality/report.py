@@ -71,7 +71,8 @@ class CheckResult:
 class QualityReport:
     """``artifact_digest``: of the rows that go on; ``measured_digest``: of the very bytes that were checked.
 
-    ``rows``: those that go on; ``rows_quarantined``: those set apart; ``rows_rejected``: records that can't be read.
+    ``rows``: those that go on; ``rows_quarantined``: those set apart; ``rows_rejected``: records that can't be read;
+    ``rows_repaired``: those whose geometry was mended, because the spec says so, before anything was measured.
     ``columns``, ``distributions`` and ``extent`` describe the rows that go on; row numbers are of the measured file.
     """
 
@@ -86,6 +87,7 @@ class QualityReport:
     extent: tuple[float, ...] | None = None
     failing_geometry_rows: tuple[int, ...] = ()
     drift: Mapping[str, Any] | None = None
+    rows_repaired: int = 0
 
     @property
     def status(self) -> Literal["pass", "fail"]:
@@ -136,6 +138,7 @@ class QualityReport:
             "rows": self.rows,
             "rows_quarantined": self.rows_quarantined,
             "rows_rejected": self.rows_rejected,
+            "rows_repaired": self.rows_repaired,
             "status": self.status,
             "message": self.message,
             "checks": [check.as_json() for check in self.checks],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,7 @@ def _check(  # noqa: PLR0913 - what rows are checked against
         artifact_digest=data.digest,
         measured_digest=normalized.data.digest,
     )
-    return report, path, data, files
+    return replace(report, rows_repaired=normalized.rows_repaired), path, data, files
 
 
 def _split(

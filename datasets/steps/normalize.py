@@ -30,13 +30,15 @@ LIMITS = Limits(batch_bytes=8 * MIB)
 class Normalized:
     """The normalized file and its rejects on disk, what was counted, and both as kept.
 
-    ``raster``: for a raster, what ``NormalizeResult.raster`` says, with its ``bbox`` and ``media_type``.
+    ``rows_repaired``: geometries mended because the spec says so. ``raster``: for a raster, what
+    ``NormalizeResult.raster`` says, with its ``bbox`` and ``media_type``.
     """
 
     path: Path
     data: Artifact
     rejects: Artifact
     rows_rejected: int
+    rows_repaired: int
     raster: dict[str, Any] | None = None
 
 
@@ -57,6 +59,8 @@ def normalize_source(version: DatasetVersion, work: Workspace) -> Normalized:
     source.unlink()
     if found.raster is None:
         counted = f"{found.rows_written} of {found.rows_read} records written; {found.rows_rejected} rejected."
+        if found.rows_repaired:
+            counted += f" The geometry of {found.rows_repaired} was repaired, as the spec says."
     else:
         counted = f"A sound Cloud-Optimized GeoTIFF with {len(found.raster['bands'])} band(s); it stays as it is."
     work.listener.line(counted)
@@ -67,6 +71,7 @@ def normalize_source(version: DatasetVersion, work: Workspace) -> Normalized:
         keep(target, media_type=found.media_type, at=work.at),
         keep(rejects, media_type="application/x-ndjson", at=work.at),
         found.rows_rejected,
+        found.rows_repaired,
         None if found.raster is None else {**found.raster, "bbox": found.bbox, "media_type": found.media_type},
     )
 

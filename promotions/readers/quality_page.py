@@ -160,6 +160,7 @@ def apart_of(seen: Look, report: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "rows": report.get("rows_quarantined", 0),
         "rejected": report.get("rows_rejected", 0),
+        "repaired": report.get("rows_repaired", 0),
         "reasons": [
             {"name": words.PLAIN.get(name, name), "code": name, "count": count, "width": charts.length(count, most)}
             for name, count in names.most_common()
