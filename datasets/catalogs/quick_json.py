@@ -35,7 +35,8 @@ def parse_quickly(raw: bytes) -> Any:
         )
     except (ValueError, RecursionError, _UnusualError):
         return parse_strict(raw)
-    return value if _depth(value) <= MAX_DEPTH else parse_strict(raw)
+    shallow = raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH or _depth(value) <= MAX_DEPTH
+    return value if shallow else parse_strict(raw)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

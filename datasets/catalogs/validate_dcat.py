@@ -8,6 +8,7 @@ An undeclared JSON-LD prefix is legal RDF (it makes an absolute IRI), so only ``
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -89,15 +90,12 @@ def graph_of(triples: Iterable[ox.Triple]) -> rdflib.Graph:
 def _shape_findings(triples: Triples, files: Sequence[Path]) -> list[Finding]:
     import pyshacl  # half a second to import, and most processes judge no shapes
 
-    shapes = rdflib.Graph()
-    for path in files:
-        try:
-            reading = read_rdf(path.read_bytes(), "turtle")
-        except OSError as error:
-            return [_unchecked(str(path), f"The shapes could not be read: {error.strerror}.")]
-        if reading.triples is None:
-            return [_unchecked(str(path), f"The shapes are not Turtle: {reading.findings[0].message}")]
-        shapes += graph_of(reading.triples)
+    try:
+        shapes = _shapes(tuple((str(path), path.stat().st_mtime_ns) for path in files))
+    except OSError as error:
+        return [_unchecked(str(error.filename), f"The shapes could not be read: {error.strerror}.")]
+    except _NotTurtleError as error:
+        return [_unchecked(str(error), "The shapes are not Turtle.")]
     data = graph_of(triples)
     try:
         _, report, _ = pyshacl.validate(
@@ -112,6 +110,22 @@ def _shape_findings(triples: Triples, files: Sequence[Path]) -> list[Finding]:
     if not isinstance(report, rdflib.Graph):
         return [_unchecked("", f"The shapes could not be applied: {report}")]
     return sorted(_results(report), key=lambda found: (found.where, found.code, found.message))
+
+
+class _NotTurtleError(ValueError):
+    """A shapes file is not Turtle; the text names it."""
+
+
+@lru_cache(maxsize=8)
+def _shapes(files: tuple[tuple[str, int], ...]) -> rdflib.Graph:
+    """The shapes of all files in one graph, read once as long as no file changes. OSError, _NotTurtleError."""
+    shapes = rdflib.Graph()
+    for path, _changed in files:
+        reading = read_rdf(Path(path).read_bytes(), "turtle")
+        if reading.triples is None:
+            raise _NotTurtleError(f"{path}: {reading.findings[0].message}")
+        shapes += graph_of(reading.triples)
+    return shapes
 
 
 def _unchecked(where: str, message: str) -> Finding:

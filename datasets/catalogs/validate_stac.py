@@ -81,6 +81,8 @@ def _findings(document: Mapping[str, Any], where: str, profile: Profile, schemas
 
 
 def _schema_findings(validator: Any, document: Mapping[str, Any], where: str) -> Iterator[Finding]:
+    if validator.is_valid(document):  # quicker than looking for all that is wrong, and most documents are well
+        return
     for error in validator.iter_errors(document):
         pointer = where + "".join(f"/{step}" for step in error.instance_path)
         yield Finding("schema_violation", pointer, error.message[:500], "Mend the field as the STAC schema says.")
