@@ -82,7 +82,8 @@ NEW_SPEC: dict[str, Any] = {
     "normalization": {"canonical_fields": {"geometry": "derived.geometry"}, "units": {}, "crs": "EPSG:4326"},
     "validation": {"checks": [{"name": "geometry_valid", "operator": ">=", "threshold": 1}]},
 }
-_CHECK_KEYS = ("name", "operator", "threshold", "fields", "parameters")
+_CHECK_KEYS = ("name", "operator", "threshold", "severity", "fields", "parameters")
+_SEVERITIES = (("", "stops the version"), ("warn", "only warns"))
 _OBLIGATION_HELP = (
     "One a line: a kind and its parameter, as generalize_geometry {“min_cell_size_m”: 10000}. Kinds: "
     + ", ".join(kind.value for kind in ObligationKind)
@@ -244,6 +245,7 @@ class CheckRow(forms.Form):
     name = forms.ChoiceField(label="Check", required=False)
     operator = forms.ChoiceField(label="Operator", required=False, choices=[("", "…"), *((o, o) for o in OPERATORS)])
     threshold = forms.CharField(label="Threshold", required=False, max_length=40)
+    severity = forms.ChoiceField(label="If missed", required=False, choices=_SEVERITIES)
     fields_named = forms.CharField(label="Fields", required=False, max_length=2000)
     parameters = forms.CharField(label="Parameters", required=False, max_length=5000)
 
@@ -254,6 +256,10 @@ class CheckRow(forms.Form):
         if declared and declared not in KNOWN:
             choices.append((declared, f"{declared} (not known here)"))
         self.fields["name"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
+        severity = self.initial.get("severity")
+        if severity and severity not in dict(_SEVERITIES):
+            told = [*_SEVERITIES, (severity, f"as written: {severity}")]
+            self.fields["severity"].choices = told  # type: ignore[attr-defined]  # a ChoiceField
 
     def clean_threshold(self) -> float | int | None:
         text = self.cleaned_data["threshold"].strip()
@@ -322,6 +328,7 @@ def check_rows_from(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
             "name": check.get("name", ""),
             "operator": check.get("operator", ""),
             "threshold": _json(check["threshold"]) if "threshold" in check else "",
+            "severity": check.get("severity", ""),
             "fields_named": ", ".join(check.get("fields") or []),
             "parameters": _json(check["parameters"]) if check.get("parameters") else "",
         }
@@ -458,6 +465,7 @@ def _put_checks(spec: dict[str, Any], rows: Any) -> list[tuple[int, int]]:
         _put(check, "operator", said.get("operator"))
         if said.get("threshold") is not None:
             check["threshold"] = said["threshold"]
+        _put(check, "severity", said.get("severity"))
         _put(check, "fields", said.get("fields_named"))
         _put(check, "parameters", said.get("parameters"))
         places.append((len(checks), index))

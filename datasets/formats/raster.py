@@ -144,8 +144,9 @@ def _band_names(job: Job, count: int) -> list[str]:
     called = {origin: name for name, origin in job.wanted.fields or ()}
     for origin in called:
         if origin not in names:
-            message = f"The spec names {origin[:80]!r}; this raster has {count} band(s), and no column."
-            fix = f"Write upstream.band_1 to upstream.band_{count}."
+            has = "one band" if count == 1 else f"{count} bands"
+            message = f"The spec names {origin[:80]!r}; this raster has {has}, and no column."
+            fix = "Write upstream.band_1." if count == 1 else f"Write upstream.band_1 to upstream.band_{count}."
             raise UnreadableSource("bad_normalization", _FIELDS, message, fix)
     return [called.get(name, name) for name in names]
 

@@ -223,6 +223,11 @@ _STEPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Follow the runbook for the gate that failed.", "mend"),
         ("Run it again when it is mended.", "again"),
     ),
+    "bad_normalization": (
+        ("Record a spec that says how this file is to be read.", "spec"),
+        ("Reprocess the version under it; the version made so gets an id of its own.", "rerun"),
+        ("If the file was the wrong one, upload the right one instead.", "upload"),
+    ),
     "projection_drift": (
         ("Nothing was changed. The recorded files still stand; see which differ.", "log"),
         ("See whether the code or the environment changed since the last good run.", "changed"),

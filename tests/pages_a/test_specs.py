@@ -52,6 +52,30 @@ def test_the_form_changes_nothing_that_was_not_touched(kfm_text):
         assert spec_hash(built) == spec_hash(spec)
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("severity", ["warn", "critical"])
+def test_e2_what_a_missed_check_does_is_said_in_the_form(severity):
+    checks = [
+        {"name": "geometry_valid", "operator": ">=", "threshold": 1, "severity": severity},
+        *SPEC["validation"]["checks"],
+    ]
+    spec = {**SPEC, "validation": {**SPEC["validation"], "checks": checks}}
+    given = check_rows_from(spec)
+    rows = CheckRows(_posted(spec), initial=given, prefix="checks")
+    assert rows.is_valid(), rows.errors
+    built, _ = build_spec(_valid(spec), rows)
+    assert [check.get("severity") for check in built["validation"]["checks"]][:2] == [severity, None]
+    stops = CheckRows({**_posted(spec), "checks-0-severity": ""}, initial=given, prefix="checks")
+    assert stops.is_valid()
+    assert "severity" not in build_spec(_valid(spec), stops)[0]["validation"]["checks"][0]
+
+
+def _valid(spec):
+    form = SpecForm(_posted(spec), base=spec, labels=list(PolicyLabel.objects.all()))
+    assert form.is_valid(), form.errors
+    return form
+
+
 def test_every_known_check_is_explained():
     assert set(CHECK_HELP) == set(KNOWN)
 

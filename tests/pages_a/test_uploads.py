@@ -212,6 +212,15 @@ def test_a_failure_says_cause_mend_and_three_next_steps(world, as_):
     assert "Run again" in page
 
 
+def test_a_spec_that_does_not_fit_the_file_is_mended_first(world, as_):
+    job = world.run(world.acquire(b"name,depth\nA,12\n", name="wells.csv"))
+    assert (job.state, job.failure_code) == (JobState.FAILED, "bad_normalization")
+    page = as_("contributor").get(reverse("promotions:job", args=[job.pk])).content.decode()
+    first = page.split("<h3>Next</h3>")[1].split("</li>")[0]
+    assert "Record a spec that says how this file is to be read." in first
+    assert reverse("datasets:record_spec", args=[job.dataset.slug]) in first
+
+
 def test_a_job_of_a_version_one_may_not_know_of_is_absent(world, as_):
     version = world.version_in(State.CATALOG)
     address = reverse("promotions:job", args=[version.jobs.get().pk])
