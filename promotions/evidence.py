@@ -33,6 +33,8 @@ RELEASED_PARTS = ("data", "preview", "qa_report", "terms")
 #: Of these, the ones that hold something of the data themselves.
 DATA_PARTS = ("data", "preview")
 CATALOG_PARTS = ("dcat", "dcat_turtle", "stac_collection", "stac_item", "prov", "prov_turtle", "receipt")
+#: Parts that are records about the data; every other artifact is data, and needs the right to download.
+RECORD_PARTS: Mapping[str, Action] = {"terms": Action.READ, "qa_report": Action.READ_QA}
 #: Roles the parts have in the catalogs.
 CATALOG_ROLES = {"data": "data", "preview": "overview", "qa_report": "qa", "terms": "terms"}
 

@@ -28,6 +28,7 @@ from datasets.stores import console_store, read_document
 from datasets.zones.store import DamagedObject, StoreError
 from promotions.api.answers import CACHE_CONTROL, NotServable
 from promotions.api.reading import Released
+from promotions.evidence import RECORD_PARTS
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +36,6 @@ VERIFIED_WHOLE_BYTES = 64 * 1024 * 1024
 _IN_MEMORY_BYTES = 4 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
 _ARTIFACT = "kfm://artifact/"
-#: Parts that are records about the data; every other artifact is data, and needs the right to download.
-RECORD_PARTS: Mapping[str, Action] = {"terms": Action.READ, "qa_report": Action.READ_QA}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ Reads through ``enforcement`` only: hidden and absent are the same ``None``. Dec
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from datasets.models import DatasetVersion, VersionArtifact
 from datasets.people import Person, names_of
 from datasets.policy.requests import Action
 from datasets.policy.roles import Role
-from promotions.evidence import CATALOG_PARTS, RELEASED_PARTS, Shelf
+from promotions.evidence import CATALOG_PARTS, RECORD_PARTS, RELEASED_PARTS, Shelf
 from promotions.models import Evaluation, Tombstone, Transition
 from promotions.readers.dataset_page import strip_of
 from promotions.states import RULES, STATIONS, State, Verb
@@ -72,6 +72,7 @@ class Opened:
     read: bool
     read_qa: bool
     download: bool
+    bytes_open: bool
     works: bool
     inside: bool
 
@@ -84,10 +85,23 @@ class Opened:
 
     def may_open(self, file: VersionArtifact) -> bool:
         """Whether this reader may have the bytes of *file*."""
-        return self.download and (file.part in OPEN_PARTS or self.inside)
+        held_back = action_for(file) is Action.DOWNLOAD and not self.bytes_open
+        return self.download and not held_back and (file.part in OPEN_PARTS or self.inside)
 
 
-def may(person: Person, version: DatasetVersion, action: Action, at: datetime) -> bool:
+def action_for(file: VersionArtifact) -> Action:
+    """What opening *file* is: reading a record of the data, which stays open where the data are held back, or not."""
+    return Action.READ if file.part in CATALOG_PARTS else RECORD_PARTS.get(file.part, Action.DOWNLOAD)
+
+
+def may(
+    person: Person,
+    version: DatasetVersion,
+    action: Action,
+    at: datetime,
+    *,
+    obligations: Sequence[Mapping[str, Any]] = (),
+) -> bool:
     """Whether the policies let *person* read *version* by *action*; asked about this one version, and not kept."""
     resource = decisions.resource_of(
         version,
@@ -95,7 +109,7 @@ def may(person: Person, version: DatasetVersion, action: Action, at: datetime) -
         standing=version.standing.state,
         has_bytes=True,
         reading=True,
-        obligations=(json.loads(version.spec.canonical).get("sensitivity") or {}).get("obligations") or (),
+        obligations=obligations,
     )
     return decisions.ask(decisions.request_for(person, action, resource, dataset_pk=version.dataset_id), at=at).allowed
 
@@ -108,13 +122,15 @@ def open_version(person: Person, slug: str, version_id: str, at: datetime) -> Op
     if version is None:
         return None
     roles = person.roles_on(version.dataset_id)
-
+    declared = (json.loads(version.spec.canonical).get("sensitivity") or {}).get("obligations") or ()
+    download = may(person, version, Action.DOWNLOAD, at)
     return Opened(
         version=version,
         person=person,
         read=read,
         read_qa=may(person, version, Action.READ_QA, at),
-        download=may(person, version, Action.DOWNLOAD, at),
+        download=download,
+        bytes_open=may(person, version, Action.DOWNLOAD, at, obligations=declared) if declared else download,
         works=bool(roles),
         inside=bool(INSIDERS & roles) or (bool(roles) and version.created_by == person.principal),
     )

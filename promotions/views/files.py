@@ -14,13 +14,10 @@ from django.views.decorators.http import require_GET
 from datasets.enforcement import enforce
 from datasets.models import VersionArtifact
 from datasets.people import Person
-from datasets.policy.requests import Action
 from datasets.runs import current_files
 from datasets.stores import console_store
 from datasets.zones.store import StoreError
-from promotions.api.files import RECORD_PARTS
-from promotions.evidence import CATALOG_PARTS
-from promotions.readers.version_page import Opened, open_version
+from promotions.readers.version_page import Opened, action_for, open_version
 
 NOT_NOW = 503
 
@@ -49,11 +46,6 @@ def download(request: HttpRequest, slug: str, version_id: str, file_path: str) -
     response["Content-Disposition"] = str(content_disposition_header(as_attachment=True, filename=name))
     response["X-Content-Type-Options"] = "nosniff"
     return response
-
-
-def action_for(file: VersionArtifact) -> Action:
-    """What opening *file* is: reading a record of the data, which stays open where the data are held back, or not."""
-    return Action.READ if file.part in CATALOG_PARTS else RECORD_PARTS.get(file.part, Action.DOWNLOAD)
 
 
 def _opened_or_404(request: HttpRequest, slug: str, version_id: str) -> Opened:
