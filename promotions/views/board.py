@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_GET
@@ -25,9 +25,11 @@ from promotions.views.asking import crumbs, moves_and_names, person_of, version_
 @login_required
 @require_GET
 def board_page(request: HttpRequest, slug: str, version_id: str) -> HttpResponse:
-    """``promotions:board``."""
+    """``promotions:board``: for those who hold a role on the dataset, also once the version is everyone's to read."""
     person = person_of(request)
     version = version_or_404(person, slug, version_id)
+    if not person.roles_on(version.dataset_id):
+        raise Http404
     return render(request, "board/board.html", board_context(person, version))
 
 

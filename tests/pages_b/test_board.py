@@ -11,7 +11,7 @@ from audit import ledger
 from datasets.models import Artifact, DatasetVersion
 from datasets.stores import console_store
 from promotions import labels
-from promotions.models import SignOff
+from promotions.models import SignOff, Standing
 from promotions.states import State
 from tests.world import PASSWORD, wells
 
@@ -186,6 +186,14 @@ def test_hidden_and_absent_boards_are_the_same_answer(world, cataloged, client_o
     client = client_of("nobody")
     hidden = client.get(address(cataloged))
     absent = client.get(address(cataloged).replace(cataloged.version_id, "2031.00000000"))
+    assert (hidden.status_code, absent.status_code) == (404, 404)
+    assert without_token(hidden) == without_token(absent)
+
+
+def test_the_board_of_a_public_version_is_not_public(world, cataloged, client_of, address):
+    Standing.objects.filter(version=cataloged).update(state=State.PUBLISHED)
+    hidden = client_of("nobody").get(address(cataloged))
+    absent = client_of("nobody").get(address(cataloged).replace(cataloged.version_id, "2031.00000000"))
     assert (hidden.status_code, absent.status_code) == (404, 404)
     assert without_token(hidden) == without_token(absent)
 
