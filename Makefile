@@ -7,7 +7,7 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 BIN := .venv/bin
-PYTEST_ARGS ?= -n 2
+PYTEST_ARGS ?= -n 2 --dist loadfile
 export PORT
 
 .PHONY: help setup setup-dev up test quick check check-static lock

@@ -26,6 +26,9 @@ from tests.hostile import files
 from tests.hostile.conftest import children, resident, spec_of
 from tests.promotions import rows
 
+#: Each of them starts a reader process or more.
+pytestmark = pytest.mark.slow
+
 MIB = 1024 * 1024
 EXTRA_MEMORY = 256 * MIB
 # What a run adds that stands in RAW and fails, or that fails before.
