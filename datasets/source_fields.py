@@ -18,7 +18,7 @@ from datasets.intake_terms import DeclaredTerms, check_terms
 from datasets.models.upstream import Cadence, SliceRule, SourceKind
 from datasets.upstream.errors import UpstreamRefused
 from datasets.upstream.patterns import Pattern
-from datasets.upstream.urls import PORTS, check_pattern, parse_url, require_allowed
+from datasets.upstream.urls import PORTS, check_pattern, host_of, parse_url, require_allowed
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,58}[a-z0-9])?")
 BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9!_.*'()=/-]*)?")
@@ -58,11 +58,6 @@ def check_source(fields: SourceFields) -> list[Finding]:
     elif fields.kind == SourceKind.FILES:
         findings += _check_files(fields)
     return findings + _check_credential(fields) + _check_terms(fields)
-
-
-def host_of(location: str) -> str:
-    """The host of an http(s) address. Raises ``UpstreamRefused`` on anything else."""
-    return parse_url(location).host
 
 
 def hosts_of(fields_or_source: object) -> tuple[str, ...]:
@@ -106,7 +101,7 @@ def _check_web(fields: SourceFields) -> list[Finding]:
             if check_pattern(pattern) != pattern:
                 message = f"Write the allowed host {pattern!r:.80} in lower case."
                 findings.append(Finding("allow_list", "allowed_hosts", message, "Example: data.example.org."))
-        require_allowed(url, fields.allowed_hosts or (url.host,), PORTS.values())
+        require_allowed(url, fields.allowed_hosts or (url.entry,), PORTS.values())
     except UpstreamRefused as refusal:
         where = "location" if refusal.code == "port_not_allowed" else "allowed_hosts"
         findings.append(Finding(refusal.code, where, refusal.message, refusal.fix))

@@ -14,7 +14,6 @@ import logging
 import smtplib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,7 +30,7 @@ from audit.canonical import canonical_bytes
 from datasets.receipts import instant
 from datasets.upstream.errors import UpstreamError
 from datasets.upstream.post import post
-from datasets.upstream.urls import parse_url
+from datasets.upstream.urls import host_of
 from promotions.models import Delivery, WebhookEndpoint
 from promotions.models.inbox import DeliveryState
 
@@ -104,12 +103,6 @@ def owe_test(*, endpoint: WebhookEndpoint, at: datetime) -> Delivery:
 def address(path: str) -> str:
     """Where *path* of the console is for someone outside."""
     return settings.KFM_PUBLIC_URL.rstrip("/") + path
-
-
-def host_of(url: str) -> str:
-    """The only host that *url* may lead to, as an allow-list has it. Raises ``UpstreamRefused`` for an unfit URL."""
-    found = parse_url(url)
-    return f"[{found.host}]" if isinstance(found.address, IPv6Address) else found.host
 
 
 def _message(endpoint: WebhookEndpoint, kind: str, data: dict[str, Any], key: str, at: datetime) -> Delivery:

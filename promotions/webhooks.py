@@ -108,7 +108,7 @@ def check_url(url: str) -> None:
         _fault("url_too_long", "url", f"The URL has more than {LONGEST_URL} characters. Give a shorter one.")
     try:
         found = parse_url(url)
-        require_allowed(found, (deliveries.host_of(url),), POST_LIMITS.ports)
+        require_allowed(found, (found.entry,), POST_LIMITS.ports)
     except UpstreamRefused as problem:
         message = f"{problem.message} {problem.fix}"
         raise Refused(problem.code, message, [Finding(problem.code, "url", message)]) from problem

@@ -20,12 +20,13 @@ from django.conf import settings
 from datasets.intake import PLAIN, Snapshot
 from datasets.models import Source
 from datasets.models.upstream import SourceKind
-from datasets.source_fields import host_of, hosts_of
+from datasets.source_fields import hosts_of
 from datasets.terms_words import words_of
 from datasets.upstream.errors import UpstreamRefused
 from datasets.upstream.files import FileLimits, fetch_files
 from datasets.upstream.http import fetch
 from datasets.upstream.terms import Attempt, Conditions, FetchLimits, Unchanged, Wire
+from datasets.upstream.urls import host_of
 
 TERMS_LIMITS = FetchLimits(bytes=2 * 1024 * 1024, seconds=120)
 MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")

@@ -51,10 +51,14 @@ class Url:
         return self.target.partition("?")[0]
 
     @property
+    def entry(self) -> str:
+        """The host as an allow-list has it: an IPv6 address in brackets."""
+        return _entry(self.host, self.address)
+
+    @property
     def authority(self) -> str:
         """Host and port as the Host header has them."""
-        host = f"[{self.host}]" if isinstance(self.address, IPv6Address) else self.host
-        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+        return self.entry if self.port == PORTS[self.scheme] else f"{self.entry}:{self.port}"
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}/…"
@@ -96,6 +100,11 @@ def resolve_reference(base: Url, location: str) -> Url:
     return parse_url(f"{base.scheme}://{base.authority}{reference}")
 
 
+def host_of(text: str) -> str:
+    """The only host that ``text`` leads to, as an allow-list has it. Raises ``UpstreamRefused`` for an unfit URL."""
+    return parse_url(text).entry
+
+
 def require_allowed(url: Url, allowed_hosts: Collection[str], ports: Collection[int]) -> None:
     """Refuse a host that the source's allow-list does not name (``host`` or ``*.suffix``), and a port not allowed."""
     if url.port not in ports:
@@ -115,13 +124,17 @@ def check_pattern(pattern: str) -> str:
     if port is not None or (address is not None and pattern != suffix):
         message = "An entry of the allow-list is neither a host nor “*.” and a domain."
         raise UpstreamRefused("allow_list", message, "Write it as data.example.org or *.example.org.")
-    return host if pattern == suffix else f"*.{host}"
+    return _entry(host, address) if pattern == suffix else f"*.{host}"
 
 
 def _matches(url: Url, pattern: str) -> bool:
     if pattern.startswith("*."):
         return url.address is None and url.host.endswith(pattern[1:])
-    return url.host == pattern
+    return url.entry == pattern
+
+
+def _entry(host: str, address: Address | None) -> str:
+    return f"[{host}]" if isinstance(address, IPv6Address) else host
 
 
 def _read_authority(text: str) -> tuple[str, Address | None, int | None]:

@@ -37,6 +37,8 @@ GOOD = [
     replace(FILES, location="s3://county-data/roads", credential="bucket"),
     replace(FIELDS, credential="feed"),
     replace(FIELDS, allowed_hosts=("*.example.org",)),
+    replace(FIELDS, location="https://[2606:4700::1111]/wells"),
+    replace(FIELDS, location="https://[2606:4700::1111]/wells", allowed_hosts=("[2606:4700::1111]",)),
     replace(FIELDS, terms_uri="https://example.org/terms", terms_text=""),
 ]
 

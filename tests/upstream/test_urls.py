@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datasets.upstream.errors import UpstreamRefused
-from datasets.upstream.urls import check_pattern, parse_url, require_allowed, resolve_reference
+from datasets.upstream.urls import check_pattern, host_of, parse_url, require_allowed, resolve_reference
 
 SECRET = "s3cr3t"
 
@@ -119,6 +119,8 @@ def test_a_redirect_reference_that_is_no_plain_url_is_refused(location):
         (["*.example.org"], "badexample.org", False),
         (["*.example.org"], "example.org.evil.com", False),
         (["8.8.8.8"], "8.8.8.8", True),
+        (["[2606:4700:0::1111]"], "[2606:4700::1111]", True),
+        (["[2606:4700::1112]"], "[2606:4700::1111]", False),
         ([], "data.example.org", False),
     ],
 )
@@ -130,6 +132,12 @@ def test_only_hosts_on_the_allow_list_pass(allowed, host, fits):
         with pytest.raises(UpstreamRefused) as refused:
             require_allowed(url, allowed, {443})
         assert refused.value.code == "host_not_allowed"
+
+
+@pytest.mark.parametrize("url", ["https://Data.example.org/a", "https://8.8.8.8:443/", "https://[2606:4700:0::1111]/"])
+def test_a_urls_own_host_is_an_entry_that_lets_it_through(url):
+    assert check_pattern(host_of(url)) == host_of(url)
+    require_allowed(parse_url(url), (host_of(url),), {443})
 
 
 @pytest.mark.parametrize(
