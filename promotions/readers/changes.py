@@ -1,4 +1,4 @@
-"""What a promotion changes against the version that is published now: files, rows, columns, extent, rights, label.
+"""What a promotion changes against what is published now: files, rows, columns, checks, extent, rights, label.
 
 Reads the recorded facts of both versions and sets them side by side; judges nothing.
 """
@@ -11,17 +11,22 @@ from typing import Any
 
 from datasets.models import DatasetVersion, VersionArtifact
 from promotions.evidence import RELEASED_PARTS, Shelf
+from promotions.readers.quality_checks import Asked, asked_of
 
 Change = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is compared of one version. ``columns``: name to type; ``None``: not known."""
+    """What is compared of one version. ``columns``: name to type; ``checks``: what each asks for;
+    ``None``: not known.
+    """
 
     files: Mapping[str, VersionArtifact]
     rows: int | None
     rejected: int | None
+    apart: int | None
+    checks: Mapping[str, Asked]
     columns: Mapping[str, str] | None
     bbox: tuple[float, ...] | None
     stated: Mapping[str, str | None]
@@ -35,6 +40,8 @@ def facts_of(shelf: Shelf) -> Facts:
         files={_name(file, version): file for file in shelf.parts(("source", *RELEASED_PARTS))},
         rows=report.get("rows") if report else None,
         rejected=report.get("rows_rejected") if report else None,
+        apart=report.get("rows_quarantined") if report else None,
+        checks=asked_of(report, shelf.spec) if report else {},
         columns=columns,
         bbox=_bbox(shelf),
         stated={
@@ -58,13 +65,33 @@ def compare(before: Facts | None, after: Facts) -> list[Change]:
             _change("Rows", _figure(before.rows) if before else None, _figure(after.rows), _delta(before, after))
         )
     if after.rejected:
-        rows.append(_change("Rows set aside", _figure(before.rejected) if before else None, _figure(after.rejected)))
+        rows.append(_change("Records not read", _figure(before.rejected) if before else None, _figure(after.rejected)))
+    if after.apart:
+        rows.append(_change("Rows set apart", _figure(before.apart) if before else None, _figure(after.apart)))
+    rows += _checks(before.checks if before else {}, after.checks)
     if after.bbox is not None:
         rows.append(_change("Extent (W, S, E, N)", _box(before.bbox) if before else None, _box(after.bbox)))
     rows += _columns(before.columns if before else None, after.columns)
     known = before.files if before and after.rows is not None else {}
     shared = {name: file for name, file in before.files.items() if name in after.files} if before else {}
     return rows + _files(known or shared, after.files)
+
+
+def _checks(before: Mapping[str, Asked], after: Mapping[str, Asked]) -> list[Change]:
+    """How many checks can stop the version, each that asks for something else than before, and each that is weak."""
+    if not after:
+        return []
+    found = [_change("Checks", _stopping(before), _stopping(after))]
+    for name in {**before, **after}:
+        old, new = before.get(name), after.get(name)
+        told = (old.words if old else None, new.words if new else None)
+        if (before and told[0] != told[1]) or (new and new.note):
+            found.append(_change(f"Check {name}", *told, new.note if new else ""))
+    return found
+
+
+def _stopping(checks: Mapping[str, Asked]) -> str | None:
+    return f"{sum(one.stops for one in checks.values())} of {len(checks)} can stop it" if checks else None
 
 
 def _columns(before: Mapping[str, str] | None, after: Mapping[str, str] | None) -> list[Change]:
