@@ -12,6 +12,18 @@ from datasets.models.upstream import Cadence, SliceRule, SourceKind
 from datasets.sources import SourceFields
 
 _WORD = {"autocomplete": "off", "spellcheck": "false"}
+#: What uploads and sources declare of rights, in the same words; the page has the list ``licenses``.
+LICENSE = forms.CharField(
+    label="Licence",
+    required=False,
+    max_length=200,
+    help_text="An SPDX id such as CC-BY-4.0, or a LicenseRef- of your own with its terms.",
+    widget=forms.TextInput(attrs={"list": "licenses", "autocomplete": "off"}),
+)
+RIGHTS_HOLDER = forms.CharField(label="Rights holder", required=False, max_length=300)
+ATTRIBUTION = forms.CharField(
+    label="Attribution", required=False, max_length=500, help_text="The credit line shown with every copy."
+)
 
 
 class SourceForm(forms.Form):
@@ -49,17 +61,9 @@ class SourceForm(forms.Form):
     )
     cadence = forms.ChoiceField(label="How often", choices=Cadence.choices)
     slice_rule = forms.ChoiceField(label="Which slice a fetch makes", choices=SliceRule.choices)
-    license = forms.CharField(
-        label="Licence",
-        required=False,
-        max_length=200,
-        help_text="An SPDX id such as CC-BY-4.0, or a LicenseRef- of your own with its terms.",
-        widget=forms.TextInput(attrs={"list": "licenses", "autocomplete": "off"}),
-    )
-    rights_holder = forms.CharField(label="Rights holder", required=False, max_length=300)
-    attribution = forms.CharField(
-        label="Attribution", required=False, max_length=500, help_text="The credit line shown with every copy."
-    )
+    license = LICENSE
+    rights_holder = RIGHTS_HOLDER
+    attribution = ATTRIBUTION
     terms_uri = forms.CharField(
         label="Page of the terms",
         required=False,

@@ -1,8 +1,10 @@
-"""Who holds which role on a dataset, by name: so that a page can say who may do what a viewer may not."""
+"""People by name: who did what, who holds which role on a dataset, and so who may do what a viewer may not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.contrib.auth.models import User
 from guardian.models import UserObjectPermission
@@ -10,6 +12,16 @@ from guardian.models import UserObjectPermission
 from datasets.models import RoleAssignment
 from datasets.people import DATASET_ROLES
 from datasets.policy.roles import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One step of a row's history: ``who`` did ``what``, by name, with the reason that was given."""
+
+    at: datetime
+    who: str
+    what: str
+    reason: str
 
 
 def holders(dataset_pk: int) -> dict[Role, dict[str, str]]:

@@ -16,6 +16,7 @@ from datasets.intake import UPLOADS
 from datasets.models import Dataset, RoleAssignment, ServiceToken
 from datasets.people import DATASET_ROLES, RESERVED_PRINCIPALS, names_of
 from datasets.tokens import DECIDES, SERVICE_GROUP
+from promotions.readers.people import Act
 
 SOON = timedelta(days=14)
 
@@ -28,16 +29,6 @@ class Line:
     state: str
     issuer: str
     revoker: str
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a token's history."""
-
-    at: datetime
-    who: str
-    what: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +68,14 @@ def state_of(token: ServiceToken, now: datetime, *, serves: bool) -> str:
     return "expiring" if token.expires_at - now <= SOON else "active"
 
 
-def history_of(token: ServiceToken) -> list[Step]:
+def history_of(token: ServiceToken) -> list[Act]:
     """How the token came and went, newest first; a revocation with its reason."""
     rows = list(token.history.order_by("-history_date", "-history_id"))
     names = names_of({token.issued_by, token.revoked_by} - {""})
     return [
-        Step(token.revoked_at, names[token.revoked_by], "revoked it", row.history_change_reason or "")
+        Act(token.revoked_at, names[token.revoked_by], "revoked it", row.history_change_reason or "")
         if row.revoked_at is not None and token.revoked_at is not None
-        else Step(token.issued_at, names[token.issued_by], "issued it", "")
+        else Act(token.issued_at, names[token.issued_by], "issued it", "")
         for row in rows
     ]
 

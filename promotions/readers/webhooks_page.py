@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -24,6 +23,7 @@ from datasets.upstream.urls import parse_url
 from promotions import deliveries
 from promotions.models import Delivery, WebhookEndpoint
 from promotions.models.inbox import DeliveryState
+from promotions.readers.people import Act
 
 TONES = {DeliveryState.SENT: "pass", DeliveryState.OWED: "quarantine", DeliveryState.GIVEN_UP: "block"}
 _TRY = re.compile(r"did not take it \((?P<code>\w+)(?:, HTTP (?P<status>[0-9]{3}))?\)")
@@ -84,16 +84,6 @@ class Line:
     last: Message | None
     owed: int
     given_up: int
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a webhook's history."""
-
-    at: datetime
-    who: str
-    what: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +149,13 @@ def leads_to(url: str) -> str:
         return "an address that can't be read"
 
 
-def history_of(endpoint: WebhookEndpoint) -> list[Step]:
+def history_of(endpoint: WebhookEndpoint) -> list[Act]:
     """How the webhook came about and was changed, newest first, with reasons and without addresses."""
     rows = list(endpoint.history.select_related("history_user").order_by("history_date", "history_id"))
     who = [row.history_user.get_username() if row.history_user else row.recorded_by for row in rows]
     names = names_of(set(who))
     told = [
-        Step(row.history_date, names[by], _what(before, row), row.history_change_reason or "")
+        Act(row.history_date, names[by], _what(before, row), row.history_change_reason or "")
         for before, row, by in zip([None, *rows], rows, who, strict=False)
     ]
     return told[::-1]

@@ -34,6 +34,7 @@ from datasets.models import Dataset
 from datasets.people import Person
 from datasets.views import visible_datasets
 from promotions import jobs
+from promotions.forms_sources import ATTRIBUTION, LICENSE, RIGHTS_HOLDER
 from promotions.models import Job
 from promotions.tasks import run_job
 
@@ -60,17 +61,9 @@ class UploadForm(forms.Form):
         max_length=40,
         help_text="The time the file is about: YYYY, YYYY-MM or YYYY-MM-DD.",
     )
-    license = forms.CharField(
-        label="Licence",
-        required=False,
-        max_length=200,
-        help_text="An SPDX id such as CC-BY-4.0, or a LicenseRef- of your own with its terms.",
-        widget=forms.TextInput(attrs={"list": "licenses", "autocomplete": "off"}),
-    )
-    rights_holder = forms.CharField(label="Rights holder", required=False, max_length=300)
-    attribution = forms.CharField(
-        label="Attribution", required=False, max_length=500, help_text="The credit line shown with every copy."
-    )
+    license = LICENSE
+    rights_holder = RIGHTS_HOLDER
+    attribution = ATTRIBUTION
     terms_uri = forms.CharField(
         label="Where the terms stand",
         required=False,
