@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from datasets import enforcement
 from datasets.errors import Refused
 from datasets.models import DatasetVersion, ServiceToken
-from datasets.people import Person
+from datasets.people import Person, names_of
 from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from datasets.service_accounts import PREFIX as SERVICE_PREFIX
@@ -184,7 +184,8 @@ def check_hand_over(person: Person, case: QuarantineCase, at: datetime) -> Role:
 
 
 def _held(case: QuarantineCase, holder: str) -> str:
-    return f"{holder} holds this case until {case.claim_until:%Y-%m-%d %H:%M} UTC."
+    name = names_of({holder})[holder]
+    return f"{name} holds this case until {case.claim_until:%Y-%m-%d %H:%M} UTC."
 
 
 def can(check: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[bool, str]:

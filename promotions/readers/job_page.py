@@ -12,7 +12,7 @@ from typing import Any
 from datasets.people import Person, names_of
 from datasets.policy.requests import Action
 from datasets.policy.roles import Role
-from promotions.models import Job, JobKind, JobLine, JobState
+from promotions.models import Job, JobKind, JobLine, JobState, QuarantineCase
 from promotions.pipeline import STEPS
 from promotions.readers import failure, run_list
 from promotions.readers.people import holders, who_can
@@ -70,15 +70,18 @@ def panel(job: Job, person: Person, now: datetime) -> dict[str, Any]:
     begun = next((line.at for line in lines if line.step == job.step), job.started_at)
     holds = job.requested_by == person.principal or Role.OPERATOR in person.roles_on(job.dataset_id)
     asked = steps_of(job)
+    held = held_back(job)
     return {
         "job": job,
         "live": job.state in LIVE,
-        "state": job.get_state_display(),
+        "state": "quarantine" if held else job.get_state_display(),
+        "held": held,
+        "may_open_case": held is not None and may(person, held.version, Action.DISCOVER, now),
         "purpose": run_list.purpose(job),
-        "steps": _steps(job, lines),
+        "steps": _steps(job, lines, held=held is not None),
         "number": next((n for n, (name, _) in enumerate(asked, start=1) if name == job.step), None),
         "count": len(asked),
-        "doing": _doing(job),
+        "doing": "The version went to quarantine." if held else _doing(job),
         "elapsed": _elapsed(job, now),
         "estimate": _estimate(job, begun, now),
         "lines": lines,
@@ -95,6 +98,15 @@ def steps_of(job: Job) -> tuple[tuple[str, str], ...]:
         return tuple(step for step in STEPS if step[0] == "rebuild")
     own = (step for step in STEPS if step[0] not in _NOT_OF[job.kind])
     return tuple(step for step in own if job.propose or step[0] in _TAKES_IN)
+
+
+def held_back(job: Job) -> QuarantineCase | None:
+    """The case that *job* opened: a run that ends with its version in quarantine is done, and went no further."""
+    if job.state != JobState.DONE or job.version is None or job.started_at is None or job.finished_at is None:
+        return None
+    during = (job.started_at, job.finished_at)
+    found = QuarantineCase.objects.filter(version=job.version, opened_at__range=during, reopens__isnull=True)
+    return found.select_related("version__dataset", "version__policy_label").order_by("-pk").first()
 
 
 def _stopped(job: Job, person: Person, *, may_retry: bool) -> dict[str, Any]:
@@ -114,15 +126,18 @@ def _stopped(job: Job, person: Person, *, may_retry: bool) -> dict[str, Any]:
     }
 
 
-def _steps(job: Job, lines: list[JobLine]) -> list[dict[str, str]]:
+def _steps(job: Job, lines: list[JobLine], *, held: bool) -> list[dict[str, str]]:
     """Each step as done, here, stopped, or ahead. A step that was passed left a line in the log."""
     asked = steps_of(job)
     said = {line.step for line in lines}
     names = [name for name, _ in asked]
-    at = names.index(job.step) if job.step in names else max((names.index(n) for n in said & set(names)), default=-1)
+    last = max((names.index(name) for name in said & set(names)), default=-1)
+    at = names.index(job.step) if job.step in names else last
     found = []
     for place, (name, sentence) in enumerate(asked):
-        if job.state == JobState.DONE or place < at:
+        if held and place >= last:
+            state, word = ("quarantine", "held back here") if place == last else ("not_run", "not reached")
+        elif job.state == JobState.DONE or place < at:
             state, word = ("pass", "done") if name in said else ("not_run", "not needed")
         elif place == at:
             state, word = _HERE.get(job.state, ("not_run", "waiting"))

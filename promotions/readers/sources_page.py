@@ -40,6 +40,7 @@ STATES: dict[str, tuple[str, str]] = {
     "stale": ("block", "stale"),
     "off": ("not_run", "switched off"),
     "fresh": ("pass", "fresh"),
+    "failing": ("block", "no fetch succeeded yet"),
     "new": ("not_run", "not fetched yet"),
 }
 _WORDS: dict[str, str] = {
@@ -124,7 +125,8 @@ def stale(person: Person, now: datetime) -> list[Line]:
 
 
 def _line(person: Person, source: Source, fresh: sources.Freshness, now: datetime) -> Line:
-    state = "off" if not source.active else "stale" if fresh.stale else "fresh" if fresh.last_success else "new"
+    begun = "failing" if fresh.last_attempt else "new"
+    state = "off" if not source.active else "stale" if fresh.stale else "fresh" if fresh.last_success else begun
     whole = may_record(person, source.dataset) == ""
     due_now = fresh.next_due is not None and fresh.next_due <= now
     return Line(source, where(source, whole=whole), fresh, state, *STATES[state], due_now)

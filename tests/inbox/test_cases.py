@@ -46,7 +46,7 @@ def test_anothers_live_claim_is_refused_with_who_and_until_when(world, case):
     claim(world, case, "reviewer")
     with refused("claimed_by_other") as told:
         claim(world, case, "reviewer2", AT + HOUR)
-    assert "reviewer holds this case until" in told.value.message
+    assert "Reviewer Test holds this case until" in told.value.message
     assert f"{AT + 4 * HOUR:%Y-%m-%d %H:%M} UTC" in told.value.message
 
 

@@ -229,7 +229,7 @@ def test_a_live_claim_disables_the_decisions_of_others_and_says_who_holds_it(wor
     assert mine.claim.mine
     assert ways(mine) == {"release": True, "derive": True, "metadata-only": True, "deny": False, "run": True}
     assert ways(theirs) == {"release": False, "derive": False, "metadata-only": False, "deny": False, "run": True}
-    assert "reviewer holds this case until" in next(o for o in theirs.ways if o.name == "release").why_not
+    assert "Reviewer Test holds this case until" in next(o for o in theirs.ways if o.name == "release").why_not
     assert [theirs.may[n][0] for n in ("claim", "assign", "hand_over", "comment")] == [False, False, False, True]
     assert [mine.may[n][0] for n in ("claim", "unclaim", "assign", "hand_over")] == [True, True, True, True]
 

@@ -148,7 +148,7 @@ def test_another_holders_claim_holds_a_decision_up_unless_a_steward_makes_it(wor
     for way in (release, derive, metadata_only):
         with refused("claimed_by_other") as told:
             way(world, case, "reviewer2")
-        assert "reviewer holds this case until" in told.value.message
+        assert "Reviewer Test holds this case until" in told.value.message
     assert deny(world, case, "steward").to_state == "DENIED"
 
 

@@ -17,7 +17,7 @@ from datasets.formats.sniff import Format, sniff
 from datasets.formats.taken import TAKEN, names
 from datasets.models import Acquisition
 from promotions import jobs, pipeline
-from promotions.models import Job, JobState
+from promotions.models import Job, JobState, QuarantineCase
 from promotions.states import State
 from promotions.views import uploads
 from tests.world import wells
@@ -219,6 +219,20 @@ def test_a_spec_that_does_not_fit_the_file_is_mended_first(world, as_):
     first = page.split("<h3>Next</h3>")[1].split("</li>")[0]
     assert "Record a spec that says how this file is to be read." in first
     assert reverse("datasets:record_spec", args=[job.dataset.slug]) in first
+
+
+def test_a_run_that_ends_in_quarantine_says_so_and_leads_to_the_case(world, as_):
+    job = world.run(world.acquire(wells(without_id=3)))
+    case = QuarantineCase.objects.get(version=job.version)
+    page = as_("steward").get(reverse("promotions:job", args=[job.pk])).content.decode()
+    assert job.state == JobState.DONE
+    assert "The version went to quarantine." in page
+    assert "Every step that was asked for is done." not in page
+    assert "held back here" in page
+    assert "not needed" not in page
+    assert reverse("promotions:case", args=[case.pk]) in page
+    sound = as_("steward").get(reverse("promotions:job", args=[world.run(world.acquire(slice_="2025")).pk]))
+    assert "Every step that was asked for is done." in sound.content.decode()
 
 
 def test_a_job_of_a_version_one_may_not_know_of_is_absent(world, as_):

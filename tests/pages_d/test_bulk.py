@@ -29,7 +29,7 @@ def test_a_claim_is_previewed_at_once_and_changes_nothing(many, client_of, body)
     text = body(page)
     assert "Nothing has happened yet." in text
     assert "It is yours to work on until" in text
-    assert "steward holds this case until" in text
+    assert "Steward Test holds this case until" in text
     assert "Claim: 2 cases" in text
     assert page.context["listed"] == "/quarantine/?gate=E"
     assert QuarantineCase.objects.filter(claimed_by="reviewer").count() == 0
@@ -41,7 +41,7 @@ def test_the_confirmation_does_it_with_a_result_per_row_and_only_once(many, clie
     done = client.post(WHERE, asked, follow=True)
     assert done.redirect_chain[-1][0] == "/quarantine/bulk/done/"
     assert "Claim: 2 done, 1 not" in body(done)
-    assert "steward holds this case until" in body(done)
+    assert "Steward Test holds this case until" in body(done)
     assert set(QuarantineCase.objects.filter(claimed_by="reviewer").values_list("pk", flat=True)) == set(pks(many)[:2])
     assert "Claim: 2 done, 1 not" in body(client.get("/quarantine/bulk/done/"))
 

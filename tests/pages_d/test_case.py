@@ -84,7 +84,7 @@ def test_claim_renew_and_give_up(case, post, body):
     assert "is yours until" in body(post("reviewer", "claim", follow=True))
     assert "Give it up" in body(post("reviewer", "claim", follow=True))
     refused = body(post("operator", "claim", follow=True))
-    assert "reviewer holds this case until" in refused
+    assert "Reviewer Test holds this case until" in refused
     assert "A steward may hand it over" in refused
     assert "free for others again" in body(post("reviewer", "unclaim", follow=True))
 
