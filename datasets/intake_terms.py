@@ -7,6 +7,7 @@ allows a release is gate B's. Keeps clause B1's form and B2's text.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -85,3 +86,10 @@ def _is_web_address(text: str) -> bool:
     except ValueError:  # brackets that hold no IPv6 address
         return False
     return parts.scheme in {"http", "https"} and bool(parts.netloc) and not re.search(r"[\s\"<>\\^`{|}]", text)
+
+
+def stated_terms(canonical: str) -> dict[str, str]:
+    """What a recorded spec says of the upstream's terms, field by field; the snapshot's text stands in no spec."""
+    upstream = json.loads(canonical).get("upstream") or {}
+    stated = upstream.get("terms") or upstream.get("terms_snapshot") or {}
+    return {name: str(stated.get(name, "")) for name in ("license", "rights_holder", "attribution", "terms_uri")}

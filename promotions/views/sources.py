@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from datasets import identity, rights, sources
 from datasets.errors import Refused
+from datasets.intake_terms import stated_terms
 from datasets.models import Dataset, FetchAttempt, Source
 from datasets.people import Person, names_of
 from datasets.views import visible_datasets
@@ -193,11 +194,13 @@ def _credentials(source: Source | None = None) -> list[str]:
 
 
 def _begun(dataset: Dataset) -> dict[str, Any]:
-    """A new source begins with the terms that the latest acquisition had, and switched off."""
+    """A new source begins with the terms that the latest acquisition had, or else with those that the spec states."""
     begun: dict[str, Any] = {"kind": "http", "cadence": "manual", "slice_rule": "month", "active": True}
     latest = dataset.acquisitions.order_by("-acquired_at").first()
     if latest is not None:
         begun |= {n: getattr(latest, n) for n in ("license", "rights_holder", "attribution", "terms_uri")}
+    elif dataset.current_spec is not None:
+        begun |= stated_terms(dataset.current_spec.canonical)
     return begun
 
 

@@ -30,6 +30,7 @@ from datasets import intake, rights
 from datasets.errors import Refused
 from datasets.formats.media_types import media_type_of
 from datasets.formats.taken import names
+from datasets.intake_terms import stated_terms
 from datasets.models import Dataset
 from datasets.people import Person
 from datasets.views import visible_datasets
@@ -190,11 +191,7 @@ def _place(form: UploadForm, refusal: Refused) -> None:
 
 def _prefilled(dataset: Dataset) -> dict[str, str]:
     """The terms as the current spec states them; the snapshot's text is never taken from anywhere."""
-    if dataset.current_spec is None:
-        return {}
-    upstream = json.loads(dataset.current_spec.canonical).get("upstream") or {}
-    stated = upstream.get("terms") or upstream.get("terms_snapshot") or {}
-    return {name: str(stated.get(name, "")) for name in ("license", "rights_holder", "attribution", "terms_uri")}
+    return stated_terms(dataset.current_spec.canonical) if dataset.current_spec else {}
 
 
 def _context(dataset: Dataset, form: UploadForm) -> dict[str, Any]:

@@ -315,3 +315,9 @@ def test_a_number_that_is_none_is_absent(as_, number):
     assert as_("operator").get(f"/sources/{number}/").status_code == 404
     assert as_("operator").get("/sources/", {"page": str(number), "show": "\x00"}).status_code == 200
     assert as_("operator").get("/runs/", {"page": str(number), "dataset": "\x00"}).status_code == 200
+
+
+def test_a_first_source_begins_with_the_terms_that_the_spec_states(as_, world):
+    page = as_("contributor").get(f"/datasets/{world.dataset.slug}/sources/new/").content.decode()
+    for stated in ("CC-BY-4.0", "Test Survey", "Wells by the Test Survey", "https://example.invalid/terms"):
+        assert f'value="{stated}"' in page

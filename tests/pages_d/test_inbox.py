@@ -116,7 +116,7 @@ def test_the_case_beside_the_list_keeps_the_filters(case, client_of, body):
 
 
 def test_an_empty_quarantine_says_what_next(case, client_of, body):
-    assert "No version is in quarantine." in body(client_of("nobody").get("/quarantine/"))
+    assert "No case is open that you may see." in body(client_of("nobody").get("/quarantine/"))
 
 
 @pytest.mark.parametrize("asked", ["case=x", "case=-1", "page=0", "page=99", "case=", "text=%00", "owner=%F0%9F%98%80"])

@@ -42,6 +42,6 @@ class Command(BaseCommand):
         user = User.objects.filter(username=username, is_active=True).first()
         if user is None:
             raise CommandError(
-                f"There is no active account {username!r}. Make one with createsuperuser or in the admin site."
+                f"There is no active account {username!r}. Make one with createsuperuser."
             )
         return user
