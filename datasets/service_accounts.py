@@ -24,7 +24,7 @@ from datasets.errors import Refused
 from datasets.models import Dataset, ServiceToken
 from datasets.people import Person, give_grant, revoke_role, take_grant
 from datasets.policy.roles import Role
-from datasets.tokens import LONGEST_REASON, SERVICE_GROUP
+from datasets.tokens import SERVICE_GROUP
 
 PREFIX = "svc-"
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -41,7 +41,7 @@ def open_account(  # noqa: PLR0913 - the facts of one account
     """A new service account ``svc-<slug>`` that may send runs to *datasets*. Raises ``Refused``, findings by field."""
     with transaction.atomic():
         _check_admin(by)
-        findings = [*_check_names(name, slug), *_check_datasets(datasets), *_check_reason(reason)]
+        findings = [*_check_names(name, slug), *_check_datasets(datasets), *tokens.check_reason(reason)]
         if findings:
             raise Refused("account_faulty", "The account was not opened: " + findings[0].message, findings)
         account = _create(PREFIX + slug, name.strip(), at)
@@ -56,7 +56,7 @@ def close_account(*, account_pk: int, reason: str, by: Person, at: datetime) -> 
     """Ends an account: its live tokens, roles and grants with it. Raises ``Refused`` when it is closed already."""
     with transaction.atomic():
         _check_admin(by)
-        if findings := _check_reason(reason):
+        if findings := tokens.check_reason(reason):
             raise Refused("reason_missing", findings[0].message, findings)
         account = User.objects.select_for_update(of=("self",)).get(pk=account_pk)
         if not tokens.is_service_account(account):
@@ -124,13 +124,6 @@ def _check_datasets(datasets: Collection[Dataset]) -> list[Finding]:
         return []
     message = f"A service account sends to 1 to {MOST_DATASETS} datasets."
     return [Finding("datasets_unfit", "datasets", message, "Choose those that its pipeline makes.", "missing")]
-
-
-def _check_reason(reason: str) -> list[Finding]:
-    if 0 < len(reason.strip()) <= LONGEST_REASON and not tokens.is_unprintable(reason):
-        return []
-    message = f"Say why on one line of at most {LONGEST_REASON} characters."
-    return [Finding("reason_missing", "reason", message, kind="missing")]
 
 
 def _record(event: Event, account: User, by: Person, reason: str, at: datetime) -> None:

@@ -68,9 +68,8 @@ def revoke(*, token_pk: int, reason: str, by: Person, at: datetime) -> ServiceTo
     """Ends a token at once; the reason is kept in its history. Raises ``Refused`` when it has been revoked already."""
     with transaction.atomic():
         _check_admin(by)
-        if not 0 < len(reason.strip()) <= LONGEST_REASON or is_unprintable(reason):
-            message = f"Say why on one line of at most {LONGEST_REASON} characters; it is kept with the token."
-            raise Refused("reason_missing", message, [Finding("reason_missing", "reason", message, kind="missing")])
+        if findings := check_reason(reason):
+            raise Refused("reason_missing", findings[0].message, findings)
         token = ServiceToken.objects.select_for_update(of=("self",)).select_related("user").get(pk=token_pk)
         if token.revoked_at is not None:
             when = f"{token.revoked_at:%Y-%m-%d %H:%M} UTC"
@@ -109,6 +108,14 @@ def is_service_account(account: User) -> bool:
 def is_unprintable(text: str) -> bool:
     """Whether *text* holds control characters or halves of one: it is no single line."""
     return any(unicodedata.category(c) in {"Cc", "Cs"} for c in text)
+
+
+def check_reason(reason: str) -> list[Finding]:
+    """Why *reason* can't be the written reason of a change; empty when it can."""
+    if 0 < len(reason.strip()) <= LONGEST_REASON and not is_unprintable(reason):
+        return []
+    message = f"Say why on one line of at most {LONGEST_REASON} characters; the reason is kept."
+    return [Finding("reason_missing", "reason", message, kind="missing")]
 
 
 def check_account(account: User, by: Person) -> list[Finding]:

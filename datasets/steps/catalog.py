@@ -8,11 +8,12 @@ catalogs describe the records that go out, and name no place but the one that th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
 
+from audit.findings import Finding
 from datasets import decisions
 from datasets.catalogs.dcat import build_dcat, build_dcat_turtle
 from datasets.catalogs.facts import ArtifactFact, CatalogFacts, DigestedUri, RunFact
@@ -24,10 +25,12 @@ from datasets.formats.result import Bbox
 from datasets.models import DatasetVersion, PolicyDecision, RunReceipt, VersionArtifact
 from datasets.obligations.verify import verify_obligations
 from datasets.people import PIPELINE
+from datasets.policy.obligations import Obligation
 from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from datasets.receipts import instant
 from datasets.runs import NewFile, current_files, current_receipts, new_run_id, record_run
+from datasets.steps.checking import work_path
 from datasets.steps.outgoing import RELEASED, bbox_of, fetch_data, grid_of, raster_of, released
 from datasets.steps.validate import DATA_PARTS, required_obligations, withholds
 from datasets.steps.workspace import Workspace, keep_json
@@ -50,14 +53,7 @@ def build_catalogs(version: DatasetVersion, *, proposer: str, work: Workspace) -
     required, faults = required_obligations(version, spec)
     files = {f.part: f for f in current_files(version)}
     _check_files(files, withheld=withholds(required))
-    decision = (
-        PolicyDecision.objects.filter(version=version, action=Action.ASSESS.value)
-        .order_by("-decided_at", "-pk")
-        .first()
-    )
-    if decision is None:
-        raise Refused("decision_missing", "No release decision was recorded. Run the checks first.")
-    run_id = new_run_id(work.at)
+    decision, run_id = _decision(version), new_run_id(work.at)
     data = fetch_data(files, work)
     facts = catalog_facts(
         version,
@@ -73,32 +69,17 @@ def build_catalogs(version: DatasetVersion, *, proposer: str, work: Workspace) -
     findings = faults or verify_obligations(data, required, {path: raw for path, _, _, raw in built})
     verdict = "all hold" if not findings else f"{len(findings)} finding(s) against them"
     work.listener.line(f"{len(built)} catalog documents built; obligations verified on the bytes: {verdict}.")
-    verification = keep_json(
-        {
-            "kfm_obligation_verification_version": "v1",
-            "verified_digest": files["data" if data else "normalized"].artifact_id,
-            "obligations": [o.as_json() for o in required],
-            "findings": [f.as_json() for f in findings],
-        },
-        at=work.at,
-    )
+    verified = files["data" if data else "normalized"].artifact_id
+    verification = _verification(version, verified, required, findings, work)
     new = [NewFile(keep(raw, media_type=media, at=work.at), "catalog", part, path) for path, part, media, raw in built]
-    new.append(
-        NewFile(
-            verification,
-            "work",
-            "catalog_verification",
-            f"work/{facts.dataset_slug}/{facts.dataset_version_id}/catalog-verification.json",
-        )
-    )
     record_run(
         version=version,
         run_id=run_id,
         operation="catalog",
         inputs=[files[part].artifact for part in released(files)],
-        files=new,
+        files=[*new, verification],
         passed=not findings,
-        report=verification,
+        report=verification.artifact,
         decision=decision,
         params={"api_base_url": facts.api_base_url},
         by=PIPELINE,
@@ -106,6 +87,28 @@ def build_catalogs(version: DatasetVersion, *, proposer: str, work: Workspace) -
         at=work.at,
         hold=work.listener.hold,
     )
+
+
+def _decision(version: DatasetVersion) -> PolicyDecision:
+    assessed = PolicyDecision.objects.filter(version=version, action=Action.ASSESS.value)
+    decision = assessed.order_by("-decided_at", "-pk").first()
+    if decision is None:
+        raise Refused("decision_missing", "No release decision was recorded. Run the checks first.")
+    return decision
+
+
+def _verification(
+    version: DatasetVersion, digest: str, required: Sequence[Obligation], findings: Sequence[Finding], work: Workspace
+) -> NewFile:
+    """What the obligations came to on the bytes of *digest* and on the documents, as the run's report."""
+    said = {
+        "kfm_obligation_verification_version": "v1",
+        "verified_digest": digest,
+        "obligations": [o.as_json() for o in required],
+        "findings": [f.as_json() for f in findings],
+    }
+    path = work_path(version, "catalog-verification.json")
+    return NewFile(keep_json(said, at=work.at), "work", "catalog_verification", path)
 
 
 def _check_files(files: Mapping[str, VersionArtifact], *, withheld: bool) -> None:

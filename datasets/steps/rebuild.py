@@ -25,6 +25,7 @@ from datasets.policy.roles import Role
 from datasets.previews import write_footprint, write_preview
 from datasets.runs import NewFile, current_files, current_receipts, new_run_id, record_run
 from datasets.steps.catalog import catalog_facts, documents
+from datasets.steps.checking import work_path
 from datasets.steps.outgoing import bbox_of, fetch_data, raster_of, released
 from datasets.steps.workspace import Workspace, keep_json
 from datasets.stores import keep, measure, read_document
@@ -61,6 +62,16 @@ class Compared:
     @property
     def sound(self) -> bool:
         return self.verdict == "same" and self.stored != "damaged"
+
+    def as_json(self) -> dict[str, str | None]:
+        """The projection as the rebuild's report has it."""
+        return {
+            "path": self.path,
+            "recorded_digest": self.recorded,
+            "rebuilt_digest": self.rebuilt,
+            "verdict": self.verdict,
+            "stored": self.stored,
+        }
 
 
 def rebuild(version: DatasetVersion, *, proposer: str, work: Workspace) -> None:
@@ -158,16 +169,7 @@ def _record(
         "dataset_version_id": version.version_id,
         "rebuilt_run": receipt.run_id,
         "status": "pass" if same == len(found) else "fail",
-        "files": [
-            {
-                "path": f.path,
-                "recorded_digest": f.recorded,
-                "rebuilt_digest": f.rebuilt,
-                "verdict": f.verdict,
-                "stored": f.stored,
-            }
-            for f in found
-        ],
+        "files": [f.as_json() for f in found],
     }
     report = keep_json(document, at=work.at)
     decision = PolicyDecision.objects.get(
@@ -185,13 +187,12 @@ def _record(
             at=work.at,
         )
 
-    path = f"work/{version.dataset.slug}/{version.version_id}/rebuild-report.json"
     record_run(
         version=version,
         run_id=new_run_id(work.at),
         operation="rebuild",
         inputs=[files[part].artifact for part in released(files)],
-        files=[NewFile(report, "work", "rebuild_report", path)],
+        files=[NewFile(report, "work", "rebuild_report", work_path(version, "rebuild-report.json"))],
         passed=document["status"] == "pass",
         report=report,
         decision=decision,
