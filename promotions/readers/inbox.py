@@ -20,6 +20,7 @@ from promotions import library, permissions
 from promotions.models import QuarantineCase, Severity
 from promotions.openings import cause_of
 from promotions.readers.inbox_case import CaseView, Claim, Samples, case_view, claim_of, samples_of
+from promotions.readers.quality_words import PLAIN
 from promotions.readers.quarantine import WORDS
 
 __all__ = [
@@ -274,7 +275,13 @@ def _line(case: QuarantineCase, names: Mapping[str, str], person: Person, now: d
 
 
 def _sentence(case: QuarantineCase) -> str:
-    """The finding that gives the group its name, in words; a reviewer's reason where there is none."""
+    """The finding that gives the group its name, in words; a reviewer's reason where there is none.
+
+    Of a missed check, the check's name alone: each case of the group measured a figure of its own.
+    """
+    cause, _, check = case.root_cause.rpartition(":")
+    if cause == "E2:threshold_missed" and check in PLAIN:
+        return f"{PLAIN[check]}: threshold missed"
     for finding in case.findings:
         if cause_of(finding) == case.root_cause:
             return str(finding.get("message", ""))

@@ -109,6 +109,16 @@ def test_recording_one_is_a_form_a_page_and_a_ledger_entry(as_, world, new):
     assert ledger.entries()[0].event == Event.SOURCE_RECORDED
 
 
+def test_a_source_whose_only_fetch_failed_is_not_one_that_was_never_fetched(as_, source_of, tried):
+    source = source_of()
+    address = reverse("promotions:sources")
+    assert "not fetched yet" in as_("operator").get(address).content.decode()
+    tried(source, "failed")
+    page = as_("operator").get(address).content.decode()
+    assert "no fetch succeeded yet" in page
+    assert "not fetched yet" not in page
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "words"),
     [
