@@ -8,40 +8,18 @@ it, so recording a spec again changes nothing that was not touched.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 
-from audit.canonical import StrictJsonError, parse_strict
 from audit.findings import Finding
 from datasets import rights, specs
+from datasets.forms_checks import put_checks
+from datasets.forms_texts import json_text, number_of, object_of, put, words_of
 from datasets.models import PolicyLabel
 from datasets.policy.obligations import ObligationKind
-from datasets.quality.checks import KNOWN, OPERATORS
 
-CHECK_HELP: dict[str, str] = {
-    "geometry_valid": "share of geometries that are valid",
-    "geometry_type": "share of geometries of the types in parameters {“types”: […]}",
-    "within_extent": "share of geometries inside the extent, or inside Kansas when no extent is given",
-    "required_fields_present": "share of values present in the fields",
-    "field_type": "share of values of {“field”: …} that are of “type”: integer, number, boolean, date or text",
-    "unique": "share of rows whose fields are together unlike any other's",
-    "duplicate_rate": "share of rows that repeat another in the fields",
-    "null_rate": "share of empty values in {“field”: …}",
-    "value_range": "share of values of {“field”: …} from “min” to “max”",
-    "allowed_values": "share of values of {“field”: …} that are among “values”",
-    "domain": "another name of allowed values",
-    "pattern": "share of texts of {“field”: …} that match the regular expression “pattern” as a whole",
-    "date_order": "share of rows whose {“start”: …} is not after “end”",
-    "no_future_dates": "share of dates of {“field”: …} that are not after the day of acquisition",
-    "references": "share of rows whose {“fields”: […]} the published version of “dataset” has, as “dataset_fields”",
-    "custom_sql": "what one SELECT over data says: the “sql”, which “returns” the failing rows or a number",
-    "row_count": "number of rows",
-    "row_growth": "change of the number of rows since the published version, as a share",
-    "rejected_rate": "share of records that were rejected",
-}
 #: Where each field of the form stands in the spec.
 POINTERS: dict[str, str] = {
     "title": "/title",
@@ -82,8 +60,6 @@ NEW_SPEC: dict[str, Any] = {
     "normalization": {"canonical_fields": {"geometry": "derived.geometry"}, "units": {}, "crs": "EPSG:4326"},
     "validation": {"checks": [{"name": "geometry_valid", "operator": ">=", "threshold": 1}]},
 }
-_CHECK_KEYS = ("name", "operator", "threshold", "severity", "fields", "parameters")
-_SEVERITIES = (("", "stops the version"), ("warn", "only warns"))
 _OBLIGATION_HELP = (
     "One a line: a kind and its parameter, as generalize_geometry {“min_cell_size_m”: 10000}. Kinds: "
     + ", ".join(kind.value for kind in ObligationKind)
@@ -200,7 +176,7 @@ class SpecForm(forms.Form):
             if name in fields:
                 raise forms.ValidationError(f"Line {number} names {name} a second time.")
             kept = known.get(name)
-            fields[name] = kept if isinstance(kept, dict) and _json(kept) == source else source
+            fields[name] = kept if isinstance(kept, dict) and json_text(kept) == source else source
         return fields
 
     def clean_obligations(self) -> list[dict[str, Any]]:
@@ -209,7 +185,7 @@ class SpecForm(forms.Form):
             kind, _, rest = line.strip().partition(" ")
             if kind:
                 found.append(
-                    {"type": kind, **_object(rest, f"Line {number}: write the parameters as a JSON object, or none.")}
+                    {"type": kind, **object_of(rest, f"Line {number}: write the parameters as a JSON object, or none.")}
                 )
         return found
 
@@ -218,7 +194,7 @@ class SpecForm(forms.Form):
         if not text:
             return None
         try:
-            return [number(part) for part in text.split(",")]
+            return [number_of(part) for part in text.split(",")]
         except ValueError as error:
             raise forms.ValidationError(
                 "An extent is numbers with commas between: west, south, east, north."
@@ -233,53 +209,10 @@ class SpecForm(forms.Form):
         return {"start": start or None, "end": end or None}
 
     def clean_themes(self) -> list[str]:
-        return _words(self.cleaned_data["themes"])
+        return words_of(self.cleaned_data["themes"])
 
     def clean_keywords(self) -> list[str]:
-        return _words(self.cleaned_data["keywords"])
-
-
-class CheckRow(forms.Form):
-    """One declared check; a row without a name is none."""
-
-    name = forms.ChoiceField(label="Check", required=False)
-    operator = forms.ChoiceField(label="Operator", required=False, choices=[("", "…"), *((o, o) for o in OPERATORS)])
-    threshold = forms.CharField(label="Threshold", required=False, max_length=40)
-    severity = forms.ChoiceField(label="If missed", required=False, choices=_SEVERITIES)
-    fields_named = forms.CharField(label="Fields", required=False, max_length=2000)
-    parameters = forms.CharField(label="Parameters", required=False, max_length=5000)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        choices = [("", "no check"), *((name, name.replace("_", " ")) for name in KNOWN)]
-        declared = self.initial.get("name")
-        if declared and declared not in KNOWN:
-            choices.append((declared, f"{declared} (not known here)"))
-        self.fields["name"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
-        severity = self.initial.get("severity")
-        if severity and severity not in dict(_SEVERITIES):
-            told = [*_SEVERITIES, (severity, f"as written: {severity}")]
-            self.fields["severity"].choices = told  # type: ignore[attr-defined]  # a ChoiceField
-
-    def clean_threshold(self) -> float | int | None:
-        text = self.cleaned_data["threshold"].strip()
-        if not text:
-            return None
-        try:
-            return number(text)
-        except ValueError as error:
-            raise forms.ValidationError("The threshold is not a number.") from error
-
-    def clean_parameters(self) -> dict[str, Any]:
-        return _object(
-            self.cleaned_data["parameters"], "Write the parameters as a JSON object, such as {“field”: “acres”}."
-        )
-
-    def clean_fields_named(self) -> list[str]:
-        return _words(self.cleaned_data["fields_named"])
-
-
-CheckRows = forms.formset_factory(CheckRow, extra=2, max_num=100, absolute_max=100)
+        return words_of(self.cleaned_data["keywords"])
 
 
 class SpecDocumentForm(forms.Form):
@@ -313,27 +246,12 @@ def initial_from(spec: Mapping[str, Any]) -> dict[str, Any]:
         "obligations": "\n".join(_obligation_line(o) for o in sensitivity.get("obligations") or []),
         "crs": normalization.get("crs", ""),
         **{name: normalization.get(name, "") for name in READING},
-        "canonical_fields": "\n".join(f"{k} = {v if isinstance(v, str) else _json(v)}" for k, v in fields),
+        "canonical_fields": "\n".join(f"{k} = {v if isinstance(v, str) else json_text(v)}" for k, v in fields),
         "themes": ", ".join(spec.get("themes") or []),
         "keywords": ", ".join(spec.get("keywords") or []),
         "bbox": ", ".join(str(n) for n in extent.get("bbox") or []),
         "temporal": f"{temporal.get('start') or ''} / {temporal.get('end') or ''}" if temporal else "",
     }
-
-
-def check_rows_from(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The initial rows of the checks of *spec*."""
-    return [
-        {
-            "name": check.get("name", ""),
-            "operator": check.get("operator", ""),
-            "threshold": _json(check["threshold"]) if "threshold" in check else "",
-            "severity": check.get("severity", ""),
-            "fields_named": ", ".join(check.get("fields") or []),
-            "parameters": _json(check["parameters"]) if check.get("parameters") else "",
-        }
-        for check in (spec.get("validation") or {}).get("checks") or []
-    ]
 
 
 def build_spec(form: SpecForm, rows: Any) -> tuple[dict[str, Any], list[tuple[int, int]]]:
@@ -345,29 +263,29 @@ def build_spec(form: SpecForm, rows: Any) -> tuple[dict[str, Any], list[tuple[in
     spec = copy.deepcopy(form.base)
     upstream = spec.setdefault("upstream", {})
     for name in ("title", "dataset_slug", "description"):
-        _put(spec, name, said.get(name))
+        put(spec, name, said.get(name))
     for name in ("authority", "access_method", "cadence"):
-        _put(upstream, name, said.get(name))
+        put(upstream, name, said.get(name))
     _put_endpoint(upstream, said.get("endpoint_url"))
     _put_terms(upstream, said)
     sensitivity = spec.setdefault("sensitivity", {})
-    _put(sensitivity, "policy_label_intent", said.get("policy_label"))
+    put(sensitivity, "policy_label_intent", said.get("policy_label"))
     if "obligations" in said:
         sensitivity["obligations"] = said["obligations"]
     normalization = spec.setdefault("normalization", {})
-    _put(normalization, "crs", said.get("crs"))
+    put(normalization, "crs", said.get("crs"))
     _put_reading(normalization, said)
     normalization.setdefault("units", {})
     if "canonical_fields" in said:
         normalization["canonical_fields"] = said["canonical_fields"]
     for name in ("themes", "keywords"):
-        _put(spec, name, said.get(name))
+        put(spec, name, said.get(name))
     extent = spec.setdefault("extent", {})
-    _put(extent, "bbox", said.get("bbox"))
-    _put(extent, "temporal", said.get("temporal"))
+    put(extent, "bbox", said.get("bbox"))
+    put(extent, "temporal", said.get("temporal"))
     if not extent:
         del spec["extent"]
-    places = _put_checks(spec, rows)
+    places = put_checks(spec, rows)
     _put_derived(spec)
     return spec, places
 
@@ -402,31 +320,15 @@ def field_of(where: str, places: list[tuple[int, int]]) -> tuple[str, int | None
     return ("license", None) if where == "/upstream/terms" else ("", None)
 
 
-def number(text: str) -> float | int:
-    """A JSON number. Raises ``ValueError``."""
-    value = json.loads(text.strip(), parse_constant=lambda word: word)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value in (float("inf"), float("-inf")):
-        raise ValueError(f"{text.strip()[:40]!r} is not a number.")
-    return value
-
-
 def licenses() -> tuple[tuple[str, str], ...]:
     """The licences the form suggests."""
     return rights.COMMON_LICENSES
 
 
-def _put(target: dict[str, Any], name: str, value: Any) -> None:
-    """Sets what was said; what was left empty is not in the spec. ``None`` for a field that did not read."""
-    if value:
-        target[name] = value
-    else:
-        target.pop(name, None)
-
-
 def _put_reading(normalization: dict[str, Any], said: Mapping[str, Any]) -> None:
     for name in READING:
         if name in said and (said[name] or normalization.get(name)):  # a false one that was said stays said
-            _put(normalization, name, said[name])
+            put(normalization, name, said[name])
 
 
 def _put_endpoint(upstream: dict[str, Any], url: str | None) -> None:
@@ -443,35 +345,11 @@ def _put_terms(upstream: dict[str, Any], said: Mapping[str, Any]) -> None:
     names = ("license", "rights_holder", "attribution", "terms_uri")
     given = {name: said[name] for name in names if said.get(name)}
     if "terms" not in upstream and "terms_snapshot" in upstream and set(given) <= {"license"}:
-        _put(upstream["terms_snapshot"], "license", said.get("license"))
+        put(upstream["terms_snapshot"], "license", said.get("license"))
         return
     terms = upstream.setdefault("terms", {})
     for name in names:
-        _put(terms, name, given.get(name))
-
-
-def _put_checks(spec: dict[str, Any], rows: Any) -> list[tuple[int, int]]:
-    validation = spec.setdefault("validation", {})
-    before = validation.get("checks") or []
-    checks: list[dict[str, Any]] = []
-    places = []
-    for index, row in enumerate(rows):
-        said = getattr(row, "cleaned_data", {})
-        if not said.get("name"):
-            continue
-        was = before[index] if index < len(before) and before[index].get("name") == said["name"] else {}
-        check = {key: value for key, value in was.items() if key not in _CHECK_KEYS}
-        check["name"] = said["name"]
-        _put(check, "operator", said.get("operator"))
-        if said.get("threshold") is not None:
-            check["threshold"] = said["threshold"]
-        _put(check, "severity", said.get("severity"))
-        _put(check, "fields", said.get("fields_named"))
-        _put(check, "parameters", said.get("parameters"))
-        places.append((len(checks), index))
-        checks.append(check)
-    validation["checks"] = checks
-    return places
+        put(terms, name, given.get(name))
 
 
 def _put_derived(spec: dict[str, Any]) -> None:
@@ -486,25 +364,4 @@ def _put_derived(spec: dict[str, Any]) -> None:
 
 def _obligation_line(obligation: Mapping[str, Any]) -> str:
     rest = {key: value for key, value in obligation.items() if key != "type"}
-    return f"{obligation.get('type', '')} {_json(rest)}" if rest else str(obligation.get("type", ""))
-
-
-def _object(text: str, complaint: str) -> dict[str, Any]:
-    text = text.strip().replace("“", '"').replace("”", '"')
-    if not text:
-        return {}
-    try:
-        value = parse_strict(text)
-    except StrictJsonError as error:
-        raise forms.ValidationError(complaint) from error
-    if not isinstance(value, dict):
-        raise forms.ValidationError(complaint)
-    return value
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return f"{obligation.get('type', '')} {json_text(rest)}" if rest else str(obligation.get("type", ""))

@@ -29,17 +29,15 @@ from datasets import intake, registry, specs
 from datasets.enforcement import visible_versions
 from datasets.errors import Refused
 from datasets.forms import (
-    CHECK_HELP,
     POINTERS,
-    CheckRows,
     SpecDocumentForm,
     SpecForm,
     build_spec,
-    check_rows_from,
     faults_of_row,
     field_of,
     licenses,
 )
+from datasets.forms_checks import CHECK_HELP, CheckRows, check_rows_from
 from datasets.models import Dataset, DatasetVersion, PolicyLabel
 from datasets.people import Person, names_of
 from datasets.policy.roles import Role

@@ -10,7 +10,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from datasets.formats.instructions import Instructions
-from datasets.forms import CHECK_HELP, READING, CheckRows, SpecForm, build_spec, check_rows_from, initial_from
+from datasets.forms import READING, SpecForm, build_spec, initial_from
+from datasets.forms_checks import CHECK_HELP, CheckRows, check_rows_from
 from datasets.models import Dataset, DatasetSpec, PolicyLabel
 from datasets.quality.checks import KNOWN
 from datasets.schemas import schema_text
