@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from datasets.models import Dataset, DatasetVersion
 from datasets.people import Person
-from promotions import cases, transitions
+from promotions import cases, overdue, transitions
 from promotions.demo.bringing import bring, dataset_of
 from promotions.demo.made_up import springs, written
 from promotions.demo.specs import SPRINGS, SYNTHETIC_TERMS, TERMS_CHANGED, TERMS_FIRST
@@ -48,3 +48,4 @@ def _hold_back(version: DatasetVersion, people: dict[str, Person]) -> None:
     case = QuarantineCase.objects.get(version=version, resolution="")
     yesterday = at - timedelta(days=1)
     cases.update_case(case_pk=case.pk, owner="sam", due=yesterday.date(), plan=PLAN, by=people["ruth"], at=yesterday)
+    overdue.tell_overdue(at)  # as the scheduler does each hour

@@ -18,7 +18,7 @@ from datasets.models import Dataset, PolicyLabel, Source, SubmissionState, Submi
 from datasets.models.upstream import FetchAttempt, FetchOutcome
 from promotions import demo
 from promotions.demo import directories, made_up, specs, springs
-from promotions.models import Job, JobState, QuarantineCase, Resolution, Standing
+from promotions.models import Job, JobState, Notice, QuarantineCase, Resolution, Standing
 
 
 @pytest.fixture
@@ -76,6 +76,7 @@ def test_b2_the_springs_terms_wait_for_a_steward_who_can_read_the_difference(bui
     assert terms.words_of_observation(standing.accepted) != terms.words_of_observation(standing.latest)
     held, waiting = QuarantineCase.objects.order_by("pk")
     assert held.due < timezone.now().date()
+    assert Notice.objects.filter(principal="sam", kind="case.overdue").count() == 1
     assert waiting.root_cause.startswith("B2:")
 
 
