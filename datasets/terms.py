@@ -129,6 +129,12 @@ def _accepted_words(dataset: Dataset) -> set[str]:
     return {*first, *TermsAcceptance.objects.filter(dataset=dataset).values_list("words_digest", flat=True)}
 
 
+def words_captured(acquisition: Acquisition) -> str:
+    """The words digest of the terms that *acquisition* came under; ``""``: recorded before terms were watched."""
+    looks = TermsObservation.objects.filter(dataset=acquisition.dataset_id, snapshot=acquisition.terms_id)
+    return looks.order_by("pk").values_list("words_digest", flat=True).first() or ""
+
+
 def words_of_observation(observation: TermsObservation) -> str:
     """The words as observed, read from the stored snapshot; the store's own errors say when it is gone."""
     return words_of(read_document(observation.snapshot_id), observation.snapshot.media_type)

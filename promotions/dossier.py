@@ -161,6 +161,7 @@ OWNERS = {
     ("A", "source_digests"): "file: the source as uploaded",
     ("B", "captured"): "field of the terms captured at ingest",
     ("B", "terms_measured_digest"): "file: the terms snapshot",
+    ("B", "terms_captured_words"): "file: the terms snapshot",
     ("B", "terms_observed"): "the upstream's terms, as observed last",
     ("B", "terms_accepted"): "the terms that stand accepted",
     ("C", "label"): "field: the version's policy label",

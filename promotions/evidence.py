@@ -23,7 +23,7 @@ from datasets.policy.obligations import ObligationKind
 from datasets.policy.requests import Action
 from datasets.runs import current_files, current_receipts
 from datasets.stores import measure, read_document
-from datasets.terms import standing_terms
+from datasets.terms import standing_terms, words_captured
 from datasets.zones import layout
 from datasets.zones.store import DamagedObject, ObjectNotFound, ObjectTooLarge
 from promotions.gates import a_identity, b_rights, c_sensitivity, d_catalogs, e_quality, f_receipt, g_manifest
@@ -255,6 +255,7 @@ def _terms_watch(shelf: Shelf) -> dict[str, Any]:
     accepted_at = standing.acceptance.accepted_at if standing.acceptance else None
     accepted_at = accepted_at or (standing.accepted.observed_at if standing.accepted else None)
     return {
+        "terms_captured_words": words_captured(acquisition),
         "terms_observed": standing.observed,
         "terms_accepted": standing.words,
         "terms_observed_on": f"{standing.latest.observed_at:%Y-%m-%d}" if standing.latest else "",

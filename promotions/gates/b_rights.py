@@ -1,7 +1,8 @@
 """Gate B, rights: B1 (licence, holder, attribution, the same everywhere) and B2 (terms captured). Quarantines.
 
-B2 holds as long as the upstream's terms, as observed last, are words that stand accepted: those seen first, or those
-that a steward accepted since. How they are wrapped or marked up does not count (``datasets.terms_words``).
+B2 holds as long as the upstream's terms, as observed last, and those that the bytes came under, are words that stand
+accepted: those seen first, or those that a steward accepted since. How they are wrapped or marked up does not count
+(``datasets.terms_words``).
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ class Terms:
 class Evidence:
     """``captured``: as recorded at ingest; ``documents``: what spec and catalogs say; digests: ``sha256:…``.
 
-    ``terms_observed``: words digests that the upstream shows now, by source; ``terms_accepted``: those that stand
-    accepted; the two dates are for the message alone.
+    ``terms_captured_words``: words digest of the snapshot that this version's bytes came under; ``""``: from before
+    terms were watched. ``terms_observed``: words digests that the upstream shows now, by source; ``terms_accepted``:
+    those that stand accepted; the two dates are for the message alone.
     """
 
     captured: Terms
@@ -36,6 +38,7 @@ class Evidence:
     terms_recorded_digest: str | None
     terms_measured_digest: str | None
     terms_size_bytes: int | None
+    terms_captured_words: str = ""
     terms_observed: tuple[str, ...] = ()
     terms_accepted: tuple[str, ...] = ()
     terms_observed_on: str = field(default="", metadata={"volatile": True})
@@ -105,7 +108,23 @@ def _conflicts(captured: Terms, document: Terms) -> list[ClauseFinding]:
 
 
 def _b2(evidence: Evidence) -> list[ClauseFinding]:
-    return [*_captured(evidence), *_reopened(evidence)]
+    return [*_captured(evidence), *_reopened(evidence), *_unaccepted(evidence)]
+
+
+def _unaccepted(evidence: Evidence) -> list[ClauseFinding]:
+    """An upstream that shows accepted terms again does not make good bytes that came under others."""
+    own = evidence.terms_captured_words
+    if not own or own in {*evidence.terms_accepted, *evidence.terms_observed}:
+        return []
+    return [
+        ClauseFinding(
+            "B2",
+            "terms_unaccepted",
+            "terms",
+            "These bytes came under terms that no steward accepted, and that the upstream does not show any more.",
+            "Ingest them again under the terms that stand, and deny this version.",
+        )
+    ]
 
 
 def _reopened(evidence: Evidence) -> list[ClauseFinding]:

@@ -103,6 +103,17 @@ def test_b2_a_steward_accepts_and_it_passes_and_the_old_wording_stands_too(world
     assert "steward" in caught.value.message
 
 
+def test_b2_terms_that_went_back_do_not_make_good_what_came_under_others(world, version):
+    job = world.run(world.acquire(wells(start=200), terms=NEW))
+    world.acquire(wells(start=210))
+    assert not standing_terms(world.dataset).changed
+    assert b2(world, version) == set()
+    assert b2(world, job.version) == {"terms_unaccepted"}
+    with pytest.raises(GatesFailed):
+        transitions.release(version_pk=job.version.pk, by=world.person("reviewer"), reason="Back.", at=timezone.now())
+    assert Standing.objects.get(version=job.version).state == State.QUARANTINE
+
+
 def test_b2_accepted_then_the_whole_way_is_open_again(world):
     job = world.run(world.acquire(wells(start=200), terms=NEW))
     accept(observation_pk=newest().pk, reason="Read; fine.", by=world.person("steward"), at=timezone.now())
