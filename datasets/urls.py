@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from datasets import views
+from datasets import views, views_specs
 
 app_name = "datasets"
 urlpatterns = [
     path("", views.dataset_list, name="list"),
-    path("new/", views.register, name="register"),
-    path("new/preview/", views.preview, name="preview"),
+    path("new/", views_specs.register, name="register"),
+    path("new/preview/", views_specs.preview, name="preview"),
     path("<slug:slug>/", views.detail, name="detail"),
-    path("<slug:slug>/spec/", views.record_spec, name="record_spec"),
-    path("<slug:slug>/spec/preview/", views.preview, name="spec_preview"),
+    path("<slug:slug>/spec/", views_specs.record_spec, name="record_spec"),
+    path("<slug:slug>/spec/preview/", views_specs.preview, name="spec_preview"),
 ]
