@@ -110,6 +110,8 @@ def _length_of(request: HttpRequest, limit: int) -> int:
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         message = "Send the file as it is: a Content-Encoding is not taken here."
         raise BodyFault(message, code="encoding_unknown", status=UNSUPPORTED)
+    if "Content-Range" in request.headers:  # RFC 9110 section 14.5: a part must not be taken for the whole
+        raise BodyFault("Send the whole file: a Content-Range is not taken here.", code="range_not_taken")
     if int(given) > limit:
         raise BodyFault(f"A file may have at most {limit} bytes.", code="too_large", status=TOO_LARGE)
     return int(given)

@@ -70,6 +70,13 @@ def test_a_failed_ingest_is_told_among_the_findings(sender):
     assert (said["job"]["state"], [f["where"] for f in said["findings"]]) == ("failed", ["job"])
 
 
+def test_a_part_of_a_file_is_not_taken_for_the_whole(sender):
+    run = sender.opened()
+    answer = sender.send(run, **{"Content-Range": "bytes 0-9/100"})
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "range_not_taken")
+    assert sender.status(run).json()["files"] == []
+
+
 def test_opening_twice_is_one_run_and_other_content_is_refused(sender):
     name = str(uuid.uuid4())
     assert [sender.open(name).status_code for _ in range(2)] == [201, 200]
