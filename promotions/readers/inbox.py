@@ -19,7 +19,7 @@ from datasets.policy.requests import Action
 from promotions import library, permissions
 from promotions.models import QuarantineCase, Severity
 from promotions.openings import cause_of
-from promotions.readers.inbox_case import CaseView, Claim, Samples, case_view, claim_of, samples_of
+from promotions.readers.inbox_case import CaseView, Claim, Samples, case_view, claim_of, first_reason, samples_of
 from promotions.readers.quality_words import PLAIN
 from promotions.readers.quarantine import WORDS
 
@@ -213,7 +213,7 @@ def _in_order(cases: QuerySet[QuarantineCase]) -> QuerySet[QuarantineCase]:
             group_due=Window(Min("due"), partition_by=list(_BY_CAUSE)),
             group_total=Window(Count("pk"), partition_by=list(_BY_CAUSE)),
         )
-        .select_related("version__dataset", "version__policy_label", "version__standing")
+        .select_related("version__dataset", "version__policy_label", "version__standing", "reopens")
         .order_by("severity", "group_due", "root_cause", "due", "pk")
     )
 
@@ -285,4 +285,4 @@ def _sentence(case: QuarantineCase) -> str:
     for finding in case.findings:
         if cause_of(finding) == case.root_cause:
             return str(finding.get("message", ""))
-    return next((str(f.get("message", "")) for f in case.findings), case.reason)
+    return next((str(f.get("message", "")) for f in case.findings), first_reason(case))

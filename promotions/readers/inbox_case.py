@@ -82,6 +82,7 @@ class CaseView:
     reopened_as: int | None
     made: DatasetVersion | None
     names: Mapping[str, str]
+    first_reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,15 @@ def case_view(person: Person, case: QuarantineCase, now: datetime) -> CaseView:
         reopened_as=later.pk if later else None,
         made=_made(person, case),
         names=names,
+        first_reason=first_reason(case),
     )
+
+
+def first_reason(case: QuarantineCase) -> str:
+    """Why the version came here: of a reopened case, what the first of its line said."""
+    while case.reopens is not None:
+        case = case.reopens
+    return case.reason
 
 
 def claim_of(case: QuarantineCase, names: Mapping[str, str], person: Person, now: datetime) -> Claim | None:

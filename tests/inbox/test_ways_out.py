@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.http import QueryDict
 from django.utils import timezone
 
 from audit import ledger
@@ -18,7 +19,7 @@ from promotions import cases, derivatives, dossier, jobs, permissions, pipeline,
 from promotions.derivatives import derived_spec
 from promotions.gates import e_quality
 from promotions.models import Job, Proposal, QuarantineCase, Resolution, Standing
-from promotions.readers import queue
+from promotions.readers import inbox, queue
 from promotions.states import State
 from tests.inbox import acts
 from tests.promotions import EVALUATED, changed, put_standing, refused, rows, triggers_away
@@ -341,6 +342,18 @@ def test_a_case_that_ended_with_another_version_is_reopened_without_a_transition
     with refused("reopened_already") as told:
         reopen(world, case)
     assert f"case {new.pk}" in told.value.message
+
+
+def test_a_reopened_case_still_says_why_the_version_came_here(world, case):
+    QuarantineCase.objects.filter(pk=case.pk).update(
+        findings=[], root_cause="reason:REDACTION_REQUIRED", reason="Too exact."
+    )
+    metadata_only(world, case)
+    new = reopen(world, case, "steward", "")
+    assert new.reason.startswith("Reopened by")
+    steward = world.person("steward")
+    group = inbox.page(steward, inbox.filters_from(QueryDict("")), 1, AT).groups[0]
+    assert group.sentence == inbox.case_view(steward, fresh(new), AT).first_reason == "Too exact."
 
 
 def test_a_version_whose_case_ended_so_asks_nobody_for_anything(world, case):
