@@ -41,7 +41,5 @@ class Command(BaseCommand):
     def _account(self, username: str) -> User:
         user = User.objects.filter(username=username, is_active=True).first()
         if user is None:
-            raise CommandError(
-                f"There is no active account {username!r}. Make one with createsuperuser."
-            )
+            raise CommandError(f"There is no active account {username!r}. Make one with createsuperuser.")
         return user
