@@ -152,6 +152,8 @@ def _doing(job: Job) -> str:
         return "Waiting for a worker. The run is promised; you may leave this page."
     if job.state == JobState.RUNNING:
         return dict(STEPS).get(job.step, "Beginning")
+    if job.state == JobState.DONE and job.kind == JobKind.FETCH and job.acquisition_id is None:
+        return "Unchanged: the source holds what was fetched before, so nothing is made anew."
     if job.state == JobState.DONE:
         return "Every step that was asked for is done."
     return "The run has stopped."

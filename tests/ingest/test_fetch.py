@@ -24,6 +24,7 @@ from datasets.stores import read_document
 from kfm_console.environment import Credential
 from promotions import jobs, pipeline
 from promotions.models import Job, JobKind, JobState, Mode, Proposal, Standing
+from promotions.readers import job_page
 from tests.promotions import changed, refused, rows
 from tests.upstream.world import HOST
 from tests.world import World, wells
@@ -393,6 +394,8 @@ def test_a_directory_is_fetched_as_one_bundle_with_its_members_listed(world, sou
     assert job.acquisition == acquisition
     again = run(world, source)
     assert (again.state, attempts(source)[-1].outcome) == (JobState.DONE, "unchanged")
+    said = [job_page.panel(one, world.person("operator"), timezone.now())["doing"] for one in (job, again)]
+    assert [words.startswith("Unchanged") for words in said] == [False, True]
 
 
 def test_one_file_of_a_directory_is_itself(world, source_of, settings, tmp_path):
