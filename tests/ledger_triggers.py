@@ -1,5 +1,7 @@
 """Lets tests empty append-only tables: Django's flush, and nothing else, runs with the triggers out of the way.
 
+The labels that a migration made are there again afterwards, so that no test depends on what ran before it.
+
 ``transaction=True`` tests end in ``manage.py flush`` (DELETE on SQLite, TRUNCATE on PostgreSQL), which the triggers
 of :mod:`audit.triggers` refuse, as they should. Open :func:`allow_flush` once for the session; the product has no
 such door.
@@ -7,10 +9,12 @@ such door.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
 
+from django.apps import apps
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.operations import BaseDatabaseOperations
@@ -52,6 +56,7 @@ def allow_flush() -> Iterator[None]:
     def flush_all(operations: BaseDatabaseOperations, sql_list: list[str]) -> None:
         with without_append_only(connections[operations.connection.alias]):
             flush(operations, sql_list)
+            importlib.import_module("datasets.migrations.0003_built_in_labels").seed(apps, None)
 
     with mock.patch.object(BaseDatabaseOperations, "execute_sql_flush", flush_all):
         yield
