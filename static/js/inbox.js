@@ -206,3 +206,6 @@ const fold = one("[data-filter-fold]:not([data-asked])");
 if (fold && window.matchMedia("(max-width: 640px)").matches) { fold.open = false; }
 counted();
 start();
+
+// Keys act from here on; a page that was left and one that is not ready yet have no such mark.
+document.documentElement.dataset.inboxReady = "";

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from datasets.people import person_for
 from datasets.registry import register_dataset
@@ -45,10 +45,16 @@ def case(accounts: Accounts, transactional_db: None) -> QuarantineCase:
     return made
 
 
+def ready(page: Page) -> None:
+    """The page's script listens to keys now, as it does long before a person has read the page."""
+    expect(page.locator("html[data-inbox-ready]")).to_be_attached()
+
+
 def test_a_reviewer_works_a_case_by_keyboard_alone(town: Town, accounts: Accounts, case: QuarantineCase) -> None:
     ruth = town.enter(accounts["reviewer"])
     page = ruth.go("/quarantine/")
     keys, said = page.keyboard, page.locator("[data-inbox-say]")
+    ready(page)
     ruth.accessible()
     keys.press("?")
     dialog = page.get_by_role("dialog", name="Keyboard")
@@ -75,9 +81,11 @@ def test_a_reviewer_works_a_case_by_keyboard_alone(town: Town, accounts: Account
     expect(page.locator(".sample-table")).to_be_visible()
     ruth.accessible()
     town.picture(ruth, "inbox-case")
+    ready(page)
     keys.press("a")
     expect(page.locator(".message")).to_contain_text(f"Case {case.pk} is yours until")
     expect(page.locator(f"#case-{case.pk}")).to_be_focused()
+    ready(page)
     keys.press("c")
     keys.type("Asked the source; just a note.")
     expect(page.get_by_label("Comment", exact=True)).to_have_value("Asked the source; just a note.")
@@ -85,6 +93,7 @@ def test_a_reviewer_works_a_case_by_keyboard_alone(town: Town, accounts: Account
     keys.press("Enter")
     expect(page.locator(".message")).to_have_text("Your comment was added.")
     assert CaseComment.objects.get(case=case).text == "Asked the source; just a note."
+    ready(page)
     keys.press("r")
     keys.type("The source was mended.")
     keys.press("Tab")
@@ -101,6 +110,7 @@ def test_keys_can_be_switched_off_and_stay_off(town: Town, accounts: Accounts, c
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Keyboard")).to_be_focused()
     ruth.go("/quarantine/")
+    ready(page)
     page.keyboard.press("j")
     expect(page.locator(".case-row a:focus")).to_have_count(0)
 
@@ -108,6 +118,7 @@ def test_keys_can_be_switched_off_and_stay_off(town: Town, accounts: Accounts, c
 def test_what_r_cannot_do_is_said(town: Town, accounts: Accounts, case: QuarantineCase) -> None:
     august = town.enter(accounts["auditor"])
     page = august.go(f"/quarantine/?case={case.pk}")
+    ready(page)
     august.accessible()
     page.keyboard.press("r")
     expect(page.locator("[data-inbox-say]")).to_contain_text("Only a reviewer of airportsdata_ks_airports")

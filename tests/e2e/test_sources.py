@@ -75,6 +75,8 @@ def records(town: Town, carla: Visitor) -> str:
     page = carla.go(f"/datasets/{SLUG}/")
     page.get_by_role("main").get_by_role("link", name="Record a source").click()
     page.get_by_label("Name", exact=True).fill("Wells Feed")
+    expect(page.locator("#id_terms_uri")).to_have_value("https://example.invalid/terms")  # as the spec states it
+    page.locator("#id_terms_uri").fill("")
     for label, text in TYPED.items():
         page.get_by_label(label, exact=True).fill(text)
     carla.press("Record the source")

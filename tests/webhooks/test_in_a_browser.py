@@ -39,6 +39,7 @@ def test_a_webhook_from_its_record_to_its_stop(transactional_db, live_server, pa
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_role("link", name="Webhooks", exact=True).first.click()
+    page.wait_for_url("**/webhooks/")
     pictures(page, screenshot, "none")
     page.get_by_role("link", name="Record a webhook").click()
     page.get_by_label("Name").fill("Ops room")
@@ -71,4 +72,5 @@ def test_a_webhook_from_its_record_to_its_stop(transactional_db, live_server, pa
     assert page.get_by_text("The webhook is stopped.").is_visible()
     assert not WebhookEndpoint.objects.get().active
     page.get_by_role("link", name="Webhooks", exact=True).first.click()
+    page.wait_for_url("**/webhooks/")
     pictures(page, screenshot, "list")
