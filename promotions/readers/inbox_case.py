@@ -28,6 +28,7 @@ from datasets.zones.store import StoreError
 from promotions import gates, library, permissions, resolutions
 from promotions.evidence import Shelf
 from promotions.models import CaseComment, QuarantineCase, Resolution, Severity
+from promotions.readers import inbox_map
 from promotions.readers.deciding import Offer
 from promotions.readers.quality_rows import NOT_NOW, WHO
 from promotions.readers.quarantine import WORDS, all_ways, people_of
@@ -151,7 +152,8 @@ def samples_of(person: Person, case: QuarantineCase) -> Samples:
     if not enforcement.visible_versions(person, Action.DOWNLOAD).filter(pk=version.pk).exists():
         return Samples(why_not=NOT_NOW)
     shelf = Shelf.open(version, fresh=False)
-    report, label = shelf.json(shelf.digest_of("qa_report")), version.policy_label_id or decisions.UNLABELLED
+    report = shelf.json(shelf.digest_of("qa_report_whole") or shelf.digest_of("qa_report"))
+    label = version.policy_label_id or decisions.UNLABELLED
     digest = (report or {}).get("measured_digest")
     if report is None or not isinstance(digest, str):
         return Samples(why_not="No QA report of this version names the file it measured, so no row can be shown.")
@@ -174,7 +176,8 @@ def _read(digest: str, report: Mapping[str, Any], mask: Callable[..., Any]) -> S
         with tempfile.TemporaryDirectory(prefix="kfm-sample-", dir=settings.FILE_UPLOAD_TEMP_DIR) as directory:
             path = Path(directory) / "measured.parquet"
             console_store().fetch_to(digest, path)
-            return Samples(samples(path, report, mask=mask), failing_geometries(path, report, mask=mask))
+            rows = samples(path, report, mask=mask)
+            return Samples(rows, inbox_map.with_rows(failing_geometries(path, report, mask=mask), rows))
     except StoreError:
         return Samples(why_not="The store can't give the measured file now. Try again, or ask an operator.")
     except (OSError, pa.ArrowInvalid, ValueError, KeyError):

@@ -1,4 +1,4 @@
-"""The map of failing geometries, so drawn that faults are seen. Pure: takes GeoJSON, returns GeoJSON.
+"""The map of failing rows and geometries, so drawn that faults are seen. Pure: takes GeoJSON, returns GeoJSON.
 
 A drawing library drops a ring that encloses no area, and a bow-tie's two halves cancel each other out: just the
 polygons that failed would not be seen. So polygons are drawn as outlines, and each geometry has a point to find it.
@@ -23,6 +23,14 @@ def outlined(features: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 point = {"type": "Point", "coordinates": list(places[0])}
                 drawn.append({"type": "Feature", "geometry": point, "properties": feature["properties"]})
     return {"type": "FeatureCollection", "features": drawn}
+
+
+def with_rows(failing: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The failing geometries, and the places of the sample rows that failed for another reason, once each."""
+    known = {feature["properties"]["row"] for feature in failing["features"]}
+    others = (row for row in rows if row["geometry"] and row["row"] not in known)
+    added = [{"type": "Feature", "geometry": row["geometry"], "properties": {"row": row["row"]}} for row in others]
+    return {"type": "FeatureCollection", "features": [*failing["features"], *added]}
 
 
 def positions(geometry: Mapping[str, Any]) -> list[tuple[float, float]]:

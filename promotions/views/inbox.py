@@ -100,7 +100,7 @@ def _map(case: QuarantineCase, found: inbox.Samples) -> dict[str, Any] | None:
     rows = [(f["properties"]["row"], f["geometry"]["type"]) for f in features]
     return {
         "src": reverse("promotions:case_failing", args=[case.pk]),
-        "title": "Geometries that failed",
+        "title": "Where the rows that failed lie",
         "count": len(features),
         "extent": extent_words(box),
         "table": {"columns": ["Row", "Geometry"], "rows": rows},

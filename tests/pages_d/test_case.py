@@ -15,7 +15,7 @@ from promotions import cases, transitions
 from promotions.models import CaseComment, Job, QuarantineCase, Standing
 from promotions.readers import inbox
 from promotions.readers.inbox import Samples
-from promotions.readers.inbox_map import extent, outlined, positions
+from promotions.readers.inbox_map import extent, outlined, positions, with_rows
 
 AT = timezone.now()
 
@@ -228,3 +228,11 @@ def test_the_ledger_append_fails_nothing_changed(case, post, monkeypatch):
         post("reviewer", "claim")
     case.refresh_from_db()
     assert case.claimed_by == ""
+
+
+def test_rows_that_failed_for_another_reason_are_on_the_map_too_once_each():
+    point = {"type": "Point", "coordinates": [-99.0, 38.0]}
+    bad = {"type": "Feature", "geometry": point, "properties": {"row": 1}}
+    rows = [{"row": 1, "geometry": point}, {"row": 2, "geometry": point}, {"row": 3, "geometry": None}]
+    drawn = with_rows({"type": "FeatureCollection", "features": [bad]}, rows)
+    assert [feature["properties"]["row"] for feature in drawn["features"]] == [1, 2]
