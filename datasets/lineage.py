@@ -177,10 +177,10 @@ def first_line(message: str) -> str:
     A pipeline's message may repeat a value of the data or a private address; what is left says the kind of fault.
     """
     line = next((text.strip() for text in message.splitlines() if text.strip()), "")
-    line = "".join(c for c in line[:2000] if unicodedata.category(c)[0] != "C")
+    line = "".join(c for c in line[:2000] if unicodedata.category(c)[0] != "C").strip()
     for pattern, kept in ((_ADDRESS, "…"), (_SETTING, r"\1\2…"), (_QUOTED, "…"), (_FIGURE, "…")):
         line = pattern.sub(kept, line)
-    return line[:LONGEST_FAILURE]
+    return line[:LONGEST_FAILURE].strip()
 
 
 def receipt_of(  # noqa: PLR0913 - the facts of a receipt that events alone don't hold

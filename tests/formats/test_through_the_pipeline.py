@@ -5,14 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from copy import deepcopy
 
-import numpy as np
 import pytest
-import rasterio
 import shapely
-from rasterio.transform import from_origin
-from rio_cogeo import cog_profiles, cog_translate
 
-from promotions.models import JobState
 from promotions.states import State
 from tests.formats.making import write, zip_bytes
 from tests.world import SPEC, World
@@ -42,16 +37,3 @@ def test_a_kmz_is_published():
     document = f'<kml xmlns="http://www.opengis.net/kml/2.2">{place.format("a")}{place.format("b")}</kml>'
     of_kml = world({"well_id": "upstream.name", "geometry": "derived.geometry"})
     of_kml.version_in(State.PUBLISHED, content=zip_bytes({"doc.kml": document.encode()}))
-
-
-def test_a_raster_is_refused_in_words_until_rasters_can_be_checked(tmp_path):
-    place = {"crs": "EPSG:26914", "transform": from_origin(500_000, 4_300_000, 30, 30)}
-    with rasterio.open(
-        tmp_path / "a", "w", driver="GTiff", width=64, height=64, count=1, dtype="uint8", **place
-    ) as raster:
-        raster.write(np.ones((1, 64, 64), dtype="uint8"))
-    cog_translate(tmp_path / "a", tmp_path / "b", cog_profiles.get("deflate"), quiet=True)
-    of_rasters = world({"geometry": "derived.geometry"})
-    job = of_rasters.run(of_rasters.acquire((tmp_path / "b").read_bytes()))
-    assert job.state == JobState.FAILED
-    assert "no check and no obligation is known for rasters yet" in job.failure

@@ -7,7 +7,7 @@ import time
 import uuid
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from datasets import credentials, lineage
@@ -189,5 +189,7 @@ def test_f1_a_receipt_with_credentials_is_refused_and_the_run_stays_open(sender)
 
 
 @given(st.text(max_size=300))
+@example("0\x00 ")
+@example("0 \x00")
 def test_a_first_line_of_a_first_line_is_itself(message):
     assert lineage.first_line(lineage.first_line(message)) == lineage.first_line(message)
