@@ -72,7 +72,8 @@ def test_a_changed_entry_is_found(kept, index, change):
 def test_an_unreadable_entry_is_found(kept, change):
     if connection.vendor != "sqlite":
         pytest.skip("PostgreSQL's types refuse such values")
-    spoil("PRAGMA ignore_check_constraints = 1", f'UPDATE audit_ledgerentry SET {change} WHERE "index" = 6')
+    unchecked, checked = ("PRAGMA ignore_check_constraints = 1", "PRAGMA ignore_check_constraints = 0")
+    spoil(unchecked, f'UPDATE audit_ledgerentry SET {change} WHERE "index" = 6', checked)  # the connection lives on
     assert verify().first_bad_index == 6
 
 
