@@ -1,4 +1,4 @@
-"""Rows of fact: ``facts`` holds what datasets and versions are, ``upstream`` how their bytes come in."""
+"""Rows of fact: what datasets are, how their bytes come in, who may know what, and what keeps catalogs true."""
 
 from datasets.models.facts import (
     DIGEST_LENGTH,
@@ -14,6 +14,15 @@ from datasets.models.facts import (
     RunReceipt,
     VersionArtifact,
 )
+from datasets.models.policy import (
+    DatasetGrant,
+    Embargo,
+    PolicyBundle,
+    PolicyChange,
+    PolicyChangeKind,
+    PolicyChangeState,
+)
+from datasets.models.upkeep import DriftCheck, DriftOutcome, ExternalLink, LinkCheck, LinkOutcome
 from datasets.models.upstream import (
     FetchAttempt,
     LineageEvent,
@@ -32,10 +41,21 @@ __all__ = [
     "Acquisition",
     "Artifact",
     "Dataset",
+    "DatasetGrant",
     "DatasetSpec",
     "DatasetVersion",
+    "DriftCheck",
+    "DriftOutcome",
+    "Embargo",
+    "ExternalLink",
     "FetchAttempt",
     "LineageEvent",
+    "LinkCheck",
+    "LinkOutcome",
+    "PolicyBundle",
+    "PolicyChange",
+    "PolicyChangeKind",
+    "PolicyChangeState",
     "PolicyDecision",
     "PolicyLabel",
     "RoleAssignment",

@@ -48,6 +48,8 @@ class RoleAssignment(models.Model):
     reason = models.TextField()
     assigned_by = models.CharField(max_length=PRINCIPAL_LENGTH)
     assigned_at = models.DateTimeField()
+    confirmed_by = models.CharField(max_length=PRINCIPAL_LENGTH, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     history = HistoricalRecords()
 
@@ -184,7 +186,10 @@ class PolicyDecision(models.Model):
     decided_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["version", "action", "decided_at"])]
+        indexes = [
+            models.Index(fields=["version", "action", "decided_at"]),
+            models.Index(fields=["decided_at"]),
+        ]
 
     def __str__(self) -> str:
         return self.decision_id

@@ -20,6 +20,8 @@ class JobKind(models.TextChoices):
     INTAKE = "intake", "ingest"
     PROMOTION = "promotion", "checks and catalogs"
     REBUILD = "rebuild", "rebuild of projections"
+    RECOVERY = "recovery", "recovery of catalogs"
+    LINKS = "links", "check of outside links"
 
 
 class Mode(models.TextChoices):
