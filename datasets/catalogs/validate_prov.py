@@ -32,7 +32,6 @@ from datasets.catalogs.triplet import Statements
 
 Media = Literal["turtle", "ntriples", "jsonld", "rdfxml", "provjson", "provxml", "provn"]
 _XML: Final = re.compile(rb"<(\?|!DOCTYPE|!--|[A-Za-z_][\w.-]*(:[A-Za-z_][\w.-]*)?[\s/>])")
-_RDF_ROOT: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns# RDF"
 _READERS: Final[dict[str, Callable[[bytes], list[list[Record]]]]] = {
     "provjson": records_from_json,
     "provxml": records_from_xml,

@@ -60,7 +60,7 @@ class Bounds:
     ``output_bytes``: the largest file it may write; ``open_files``: how many at a time.
     """
 
-    memory_bytes: int = 128 * MIB
+    memory_bytes: int = 116 * MIB
     seconds: float = 8.0
     bytes_per_second: float = 500_000.0
     output_bytes: int = 8 * 1024 * MIB
