@@ -1,8 +1,8 @@
 """The closed list of obligations, their parameters, and when one is at least as strong as another.
 
 Decides whether an obligation is well formed (C2, design §6); never applies or verifies one. An unknown kind or
-an unknown,
-missing or ill-typed parameter is refused: no default stands in for it.
+an unknown, missing or ill-typed parameter is refused: no default stands in for it. Only how a generalized place is
+drawn has a customary answer, the square grid and the cell's centre, which the wire form leaves unsaid (ADR 0027).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from audit.findings import Finding
 
@@ -19,6 +20,12 @@ ParameterValue = Scalar | tuple[str, ...]
 #: Coarser is later. ``generalize_time`` never makes a time finer than its resolution.
 TIME_RESOLUTIONS: tuple[str, ...] = ("day", "month", "year")
 MAXIMUM_CELL_SIZE_M = 1_000_000
+#: GBIF's categories of sensitivity, as metres that are nowhere on the grids finer than so many degrees (ADR 0027).
+PRESETS: Mapping[str, int] = MappingProxyType(
+    {"1_degree": 112_500, "0.1_degree": 11_250, "0.01_degree": 1_125, "0.001_degree": 113}
+)
+#: What else may be said of a kind, and its values; the first one is customary and is not written.
+OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType({"grid": ("square", "h3"), "shape": ("centroid", "cell")})
 
 
 class ObligationKind(StrEnum):
@@ -40,6 +47,8 @@ _PARAMETER: dict[ObligationKind, str | None] = {
     ObligationKind.REQUIRE_ATTRIBUTION: None,
     ObligationKind.METADATA_ONLY: None,
 }
+
+_EXTRAS: frozenset[str] = frozenset({*OPTIONS, "preset"})
 
 #: Obligations that change bytes; the others are carried by catalogs and pages.
 TRANSFORMING: frozenset[ObligationKind] = frozenset(
@@ -65,22 +74,32 @@ class Obligation:
     """One obligation: its kind and its one parameter's value, or ``None`` for a kind that takes none.
 
     ``value`` is metres for ``generalize_geometry``, a tuple of dotted field paths for ``remove_attributes``, one of
-    :data:`TIME_RESOLUTIONS`, a count for ``suppress_small_counts``, a sentence for ``show_notice``.
+    :data:`TIME_RESOLUTIONS`, a count for ``suppress_small_counts``, a sentence for ``show_notice``. ``options``: pairs
+    out of :data:`OPTIONS`, sorted, without the customary values; only ``generalize_geometry`` has any.
     """
 
     kind: ObligationKind
     value: ParameterValue | None = None
+    options: tuple[tuple[str, str], ...] = ()
+
+    def option(self, name: str) -> str:
+        """The value of one of :data:`OPTIONS`; the customary one when it isn't named."""
+        return dict(self.options).get(name, OPTIONS[name][0])
 
     def as_json(self) -> dict[str, object]:
-        """The wire form ``{"type": …, <parameter>: …}`` (design §5)."""
+        """The wire form ``{"type": …, <parameter>: …}`` (design §5), with the options that are named."""
         name = _PARAMETER[self.kind]
         if name is None:
             return {"type": self.kind.value}
-        return {"type": self.kind.value, name: list(self.value) if isinstance(self.value, tuple) else self.value}
+        value = list(self.value) if isinstance(self.value, tuple) else self.value
+        return {"type": self.kind.value, name: value, **dict(self.options)}
 
 
 def parse_obligation(document: object, where: str = "") -> Obligation:
-    """The obligation that ``{"type": kind, parameter: value}`` means. Raises :class:`ObligationError`."""
+    """The obligation that ``{"type": kind, parameter: value}`` means. Raises :class:`ObligationError`.
+
+    A ``preset`` stands for its metres: what is parsed no longer says that one was named.
+    """
     findings = obligation_findings(document, where)
     if findings or not isinstance(document, Mapping):
         raise ObligationError(findings)
@@ -88,8 +107,9 @@ def parse_obligation(document: object, where: str = "") -> Obligation:
     name = _PARAMETER[kind]
     if name is None:
         return Obligation(kind)
-    value = document[name]
-    return Obligation(kind, tuple(sorted(set(value))) if isinstance(value, (list, tuple)) else value)
+    value = PRESETS[document["preset"]] if "preset" in document else document[name]
+    options = tuple((key, str(document[key])) for key in sorted(OPTIONS) if document.get(key, "") in OPTIONS[key][1:])
+    return Obligation(kind, tuple(sorted(set(value))) if isinstance(value, (list, tuple)) else value, options)
 
 
 def parse_obligations(documents: Iterable[object], where: str = "obligations") -> tuple[Obligation, ...]:
@@ -115,17 +135,36 @@ def obligation_findings(document: object, where: str = "") -> list[Finding]:
         ]
     kind = ObligationKind(kind_name)
     name = _PARAMETER[kind]
-    surplus = sorted(str(key) for key in document if key not in {"type", name})
+    takes = {"type", name, *(_EXTRAS if kind is ObligationKind.GENERALIZE_GEOMETRY else ())}
+    surplus = sorted(str(key) for key in document if key not in takes)
     findings = [
         Finding("invalid_obligation", f"{where}/{key}", f"{kind} takes no parameter {key!r}.", "Remove it.")
         for key in surplus
     ]
     if name is not None:
         findings += _parameter_findings(kind, name, document, where)
+    if kind is ObligationKind.GENERALIZE_GEOMETRY:
+        findings += _extra_findings(document, where)
+    return findings
+
+
+def _extra_findings(document: Mapping[str, object], where: str) -> list[Finding]:
+    """What is wrong with a grid, a shape or a preset."""
+    known = {**OPTIONS, "preset": tuple(PRESETS)}
+    findings = [
+        Finding("invalid_obligation", f"{where}/{key}", f"{key} must be one of {', '.join(values)}.", f"Mend {key}.")
+        for key, values in known.items()
+        if key in document and not (isinstance(document[key], str) and document[key] in values)
+    ]
+    if {"preset", "min_cell_size_m"} <= set(document):
+        message = "A preset and min_cell_size_m both name the size."
+        findings.append(Finding("invalid_obligation", f"{where}/preset", message, "Keep one of them."))
     return findings
 
 
 def _parameter_findings(kind: ObligationKind, name: str, document: Mapping[str, object], where: str) -> list[Finding]:
+    if kind is ObligationKind.GENERALIZE_GEOMETRY and "preset" in document and name not in document:
+        return []
     if name not in document:
         return [Finding("invalid_obligation", f"{where}/{name}", f"{kind} needs {name}.", f"Give {name}.", "missing")]
     problem = _value_problem(kind, document[name])
@@ -150,8 +189,8 @@ def _value_problem(kind: ObligationKind, value: object) -> str:
 
 
 def satisfies(applied: Obligation, required: Obligation) -> bool:
-    """True when ``applied`` is of the required kind and at least as strong."""
-    if applied.kind is not required.kind:
+    """True when ``applied`` is of the required kind, at least as strong, and drawn as required where that is named."""
+    if applied.kind is not required.kind or not set(required.options) <= set(applied.options):
         return False
     have, want = applied.value, required.value
     if isinstance(have, tuple) and isinstance(want, tuple):
@@ -170,6 +209,20 @@ def unmet(required: Iterable[Obligation], applied: Iterable[Obligation]) -> tupl
 
 
 def union(*groups: Iterable[Obligation]) -> tuple[Obligation, ...]:
-    """All obligations of all groups without those that a stronger one already covers, in a stable order."""
-    every = sorted({item for group in groups for item in group}, key=lambda item: (item.kind.value, repr(item.value)))
+    """All obligations of all groups without those that a stronger one already covers, in a stable order.
+
+    Geometry is generalized once: of several the largest cell, drawn in every way that one of them names.
+    """
+    listed = [item for group in groups for item in group]
+    listed += _one_geometry([item for item in listed if item.kind is ObligationKind.GENERALIZE_GEOMETRY])
+    every = sorted(set(listed), key=lambda item: (item.kind.value, repr(item.value), item.options))
     return tuple(item for item in every if not any(other != item and satisfies(other, item) for other in every))
+
+
+def _one_geometry(items: Sequence[Obligation]) -> list[Obligation]:
+    """The one obligation that satisfies each of *items*; none when there is none."""
+    if not items:
+        return []
+    largest = max((item.value for item in items if isinstance(item.value, (int, float))), default=MAXIMUM_CELL_SIZE_M)
+    options = tuple(sorted({pair for item in items for pair in item.options}))
+    return [Obligation(ObligationKind.GENERALIZE_GEOMETRY, largest, options)]

@@ -25,6 +25,17 @@ met(required) if {
 	some applied in input.applied_obligations
 	applied.type == "generalize_geometry"
 	applied.min_cell_size_m >= required.min_cell_size_m
+	drawn_as_required(applied, required, "grid", "square")
+	drawn_as_required(applied, required, "shape", "centroid")
+}
+
+# A grid or a shape is required only where it is named and is not the customary one.
+drawn_as_required(_, required, option, customary) if {
+	object.get(required, option, customary) == customary
+}
+
+drawn_as_required(applied, required, option, _) if {
+	applied[option] == required[option]
 }
 
 met(required) if {
