@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import Any
 
 from audit.canonical import canonical_bytes
-from datasets.models import DatasetVersion, PolicyDecision, PolicyLabel
+from datasets.models import DatasetVersion, PolicyBundle, PolicyDecision, PolicyLabel
 from datasets.people import Person
-from datasets.policy import engine
+from datasets.policy import bundle, engine
 from datasets.policy.labels import LabelFacts
 from datasets.policy.obligations import ObligationError, parse_obligations
 from datasets.policy.requests import Action, PolicyRequest, ResourceFacts
@@ -99,12 +99,18 @@ def request_for(
 
 def ask(request: PolicyRequest, *, at: datetime) -> engine.PolicyDecision:
     """The engine's answer, not kept."""
-    return engine.decide(request, labels=label_facts(), decision_id=uuid.uuid4().hex, evaluated_at=instant(at))
+    return _ask(request, label_facts(), at)
+
+
+def _ask(request: PolicyRequest, labels: Mapping[str, LabelFacts], at: datetime) -> engine.PolicyDecision:
+    return engine.decide(request, labels=labels, decision_id=uuid.uuid4().hex, evaluated_at=instant(at))
 
 
 def decide(request: PolicyRequest, *, version: DatasetVersion | None, at: datetime) -> PolicyDecision:
-    """Asks, and keeps the answer as a row."""
-    answer = ask(request, at=at)
+    """Asks, and keeps the answer as a row, beside the bundle that made it."""
+    labels = label_facts()
+    answer = _ask(request, labels, at)
+    _keep_bundle(answer.policy_bundle_digest, labels, at)
     return PolicyDecision.objects.create(
         decision_id=answer.decision_id,
         version=version,
@@ -114,6 +120,16 @@ def decide(request: PolicyRequest, *, version: DatasetVersion | None, at: dateti
         canonical=canonical_bytes(answer.as_json()).decode(),
         decided_at=at,
     )
+
+
+def _keep_bundle(digest: str, labels: Mapping[str, LabelFacts], at: datetime) -> None:
+    """Keeps the policies and label facts, whole, once. Two that come at the same time leave one row."""
+    if PolicyBundle.objects.filter(digest=digest).exists():
+        return
+    whole = bundle.Policies(bundle.policy_sources(), labels)
+    if whole.digest != digest:
+        raise RuntimeError("The decision names other policies than those that are kept beside it.")
+    PolicyBundle.objects.get_or_create(digest=digest, defaults={"canonical": whole.canonical, "first_used_at": at})
 
 
 def document_of(row: PolicyDecision) -> dict[str, Any]:

@@ -54,13 +54,18 @@ class _Answer:
 
 
 def decide(
-    request: PolicyRequest, *, labels: Mapping[str, LabelFacts], decision_id: str, evaluated_at: str
+    request: PolicyRequest,
+    *,
+    labels: Mapping[str, LabelFacts],
+    decision_id: str,
+    evaluated_at: str,
+    evaluator: bundle.Evaluator | None = None,
 ) -> PolicyDecision:
     """The decision on ``request``. ``decision_id``: the part after ``kfm://policy_decision/`` (a full
-    reference is kept);
-    ``evaluated_at``: RFC 3339 UTC. Never raises for a bad request or a failing engine: that is a denial.
+    reference is kept); ``evaluated_at``: RFC 3339 UTC; ``evaluator``: other policies than the shipped ones, such as
+    kept or proposed ones. Never raises for a bad request or a failing engine: that is a denial.
     """
-    answer = _answer(request, labels, evaluated_at)
+    answer = _answer(request, labels, evaluated_at, evaluator)
     reference = decision_id if decision_id.startswith(DECISION_PREFIX) else f"{DECISION_PREFIX}{decision_id}"
     return PolicyDecision(
         decision_id=reference,
@@ -70,24 +75,34 @@ def decide(
         obligations=tuple(item.as_json() for item in answer.obligations),
         evaluated_at=evaluated_at,
         rule_id=answer.rule_id,
-        policy_bundle_digest=bundle.policy_bundle_digest(labels),
+        policy_bundle_digest=bundle.policy_bundle_digest(labels, evaluator.sources if evaluator else None),
         request=request.as_json(),
     )
 
 
-def _answer(request: PolicyRequest, labels: Mapping[str, LabelFacts], evaluated_at: str) -> _Answer:
+def _answer(
+    request: PolicyRequest,
+    labels: Mapping[str, LabelFacts],
+    evaluated_at: str,
+    evaluator: bundle.Evaluator | None,
+) -> _Answer:
     refusals = _refusals(request, labels, evaluated_at)
     if refusals:
         return _Answer("deny", tuple(sorted(refusals)), PREFLIGHT_RULE)
     required = _required(request.resource, labels)
     document = _input_document(request, labels, required, evaluated_at)
     try:
-        return _read_answer(bundle.evaluator()(document), required)
+        return _read_answer((evaluator or bundle.evaluator())(document), required)
+    except bundle.PolicyTimeout as error:
+        logger.error("The policy engine was too slow; request denied: %s", error)  # noqa: TRY400 - no fault of ours
+        return _Answer("deny", ("engine_timeout",), ENGINE_RULE)
     except bundle.PolicyUndefined:
         return _Answer("deny", ("engine_undefined",), ENGINE_RULE)
     except bundle.PolicyMalformed:
         return _Answer("deny", ("engine_malformed",), ENGINE_RULE)
-    except Exception:  # the engine is foreign code: whatever it raises is a denial, and is logged
+    except (KeyboardInterrupt, GeneratorExit):  # of this thread, not of the engine: the request itself ends
+        raise
+    except BaseException:  # the engine is foreign code: whatever it raises is a denial, and is logged
         logger.exception("The policy engine failed; request denied.")
         return _Answer("deny", ("engine_error",), ENGINE_RULE)
 

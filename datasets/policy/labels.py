@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
-from datasets.policy.obligations import Obligation, ObligationKind, union, unmet
+from datasets.policy.obligations import Obligation, ObligationKind, parse_obligations, union, unmet
 from datasets.policy.roles import Role
 
 ColourToken = Literal["pass", "block", "quarantine", "idle", "waived", "accent"]
@@ -60,6 +60,27 @@ class LabelFacts:
             "opened_by_grant": self.opened_by_grant,
             "releasable": self.releasable,
         }
+
+
+def label_from_json(document: Mapping[str, Any]) -> LabelFacts:
+    """The facts inside a kept bundle: all that decides, no title and no prose.
+
+    Raises ``KeyError``, ``TypeError`` or ``ObligationError`` when they are not what :meth:`LabelFacts.as_json` writes.
+    """
+    return LabelFacts(
+        name=document["name"],
+        title="",
+        meaning="",
+        readers=tuple(document["readers"]),
+        sign_off_roles=tuple(document["sign_off_roles"]),
+        tightness=document["tightness"],
+        colour="idle",
+        default_obligations=parse_obligations(document["default_obligations"]),
+        qa_readers=tuple(document["qa_readers"]),
+        opened_by_grant=document["opened_by_grant"],
+        releasable=document["releasable"],
+        built_in=document["name"] in BUILT_IN_LABELS,
+    )
 
 
 _SEED: tuple[LabelFacts, ...] = (

@@ -47,6 +47,7 @@ DENY_REASONS: dict[str, str] = {
     "malformed_request": "The request is not of the right shape.",
     "label_looser_than_built_in": "The facts given for a built-in label are looser than the built-in ones.",
     "engine_error": "The policy engine failed.",
+    "engine_timeout": "The policy engine gave no answer in time.",
     "engine_undefined": "The policy engine gave no answer.",
     "engine_malformed": "The policy engine's answer is not of the right shape.",
 }

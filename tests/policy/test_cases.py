@@ -25,6 +25,7 @@ MATRIX = json.loads((DIRECTORY / "roles_that_act.json").read_text())["matrix"]
 #: Given by the engine when it fails (test_decisions), by facts no row can hold, or by rules no request reaches.
 ELSEWHERE = {
     "engine_error",
+    "engine_timeout",
     "engine_undefined",
     "engine_malformed",
     "label_looser_than_built_in",
