@@ -8,24 +8,16 @@ import io
 from datetime import timedelta
 
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import User
 from django.utils import timezone
 
 from datasets import sources, terms
 from datasets.errors import Refused
-from datasets.models import Dataset, PolicyLabel, Source, SubmissionState, SubmittedRun
+from datasets.models import Dataset, Source, SubmissionState, SubmittedRun
 from datasets.models.upstream import FetchAttempt, FetchOutcome
 from promotions import demo
 from promotions.demo import directories, made_up, specs, springs
 from promotions.models import Job, JobState, Notice, QuarantineCase, Resolution, Standing
-
-
-@pytest.fixture
-def built_in_labels(transactional_db: None) -> None:
-    """Labels that an earlier test's flush took are there again."""
-    if not PolicyLabel.objects.exists():
-        importlib.import_module("datasets.migrations.0003_built_in_labels").seed(apps, None)
 
 
 def test_made_up_tables_are_the_same_each_time_and_say_what_is_amiss() -> None:
@@ -68,7 +60,7 @@ def test_where_no_directory_may_be_read_that_is_said_and_nothing_made(settings) 
 
 
 @pytest.mark.slow
-def test_b2_the_springs_terms_wait_for_a_steward_who_can_read_the_difference(built_in_labels: None) -> None:
+def test_b2_the_springs_terms_wait_for_a_steward_who_can_read_the_difference(transactional_db: None) -> None:
     springs.load(demo.accounts())
     dataset = Dataset.objects.get(slug=specs.SPRINGS["dataset_slug"])
     standing = terms.standing_terms(dataset)
@@ -81,7 +73,7 @@ def test_b2_the_springs_terms_wait_for_a_steward_who_can_read_the_difference(bui
 
 
 @pytest.fixture
-def loaded(built_in_labels: None, settings) -> list[str]:
+def loaded(transactional_db: None, settings) -> list[str]:
     settings.KFM_SOURCE_ROOTS = (settings.VAR_DIR.resolve() / "demo_upstream",)
     return demo.load()
 

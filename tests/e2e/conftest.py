@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,10 +10,8 @@ from uuid import uuid4
 import pytest
 from celery.contrib.testing.worker import start_worker
 from celery.signals import task_postrun
-from django.apps import apps
 from django.db import connections
 
-from datasets.models import PolicyLabel
 from kfm_console.celery import app
 from promotions import demo
 from promotions.demo import DEMO_ACCOUNTS, Account
@@ -26,9 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def accounts(transactional_db: None) -> dict[str, Account]:
-    """The demo accounts by the role they hold; no data. Labels that an earlier test's flush took are there again."""
-    if not PolicyLabel.objects.exists():
-        importlib.import_module("datasets.migrations.0003_built_in_labels").seed(apps, None)
+    """The demo accounts by the role they hold; no data."""
     demo.accounts()
     return {account.role.value: account for account in DEMO_ACCOUNTS}
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.apps import apps
 from django.urls import reverse
 from playwright.sync_api import Locator, Page, expect
 
-from datasets.models import DatasetVersion, PolicyLabel
+from datasets.models import DatasetVersion
 from datasets.policy.roles import Role
 from promotions.demo import Account
 from tests.e2e.visitors import Town
@@ -43,8 +41,6 @@ def _account(name: str) -> Account:
 
 @pytest.fixture
 def world(transactional_db: None) -> World:
-    if not PolicyLabel.objects.exists():
-        importlib.import_module("datasets.migrations.0003_built_in_labels").seed(apps, None)
     return scene.build()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -12,12 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.conf import settings as django_settings
 from django.db import transaction
 
 from datasets.formats.isolated import Usage
-from datasets.models import PolicyLabel
 from datasets.steps import normalize
 from promotions import pipeline
 from tests.promotions import point_at
@@ -85,9 +82,7 @@ def world(built: World, db: None, var_dir: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def committed(transactional_db: None) -> None:
-    """Real transactions; the labels that a migration made are there again after an earlier test's flush."""
-    if not PolicyLabel.objects.exists():
-        importlib.import_module("datasets.migrations.0003_built_in_labels").seed(apps, None)
+    """Real transactions."""
 
 
 def resident(*, reset: bool = False) -> int:

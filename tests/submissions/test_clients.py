@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 import shutil
@@ -16,7 +15,6 @@ import attr
 import pytest
 import requests
 import yaml
-from django.apps import apps
 from django.conf import settings as django_settings
 from django.db import connection
 from django.utils import timezone
@@ -31,7 +29,7 @@ from audit import ledger
 from audit.events import Event
 from datasets import service_accounts, tokens
 from datasets.errors import Refused
-from datasets.models import Acquisition, LineageEvent, PolicyLabel, ServiceToken, SubmittedFile, SubmittedRun
+from datasets.models import Acquisition, LineageEvent, ServiceToken, SubmittedFile, SubmittedRun
 from datasets.stores import keep
 from promotions import submitted_runs
 from promotions.models import Job
@@ -43,8 +41,6 @@ PAGE = Path(django_settings.BASE_DIR) / "docs" / "submitting-runs.md"
 
 @pytest.fixture
 def sender(transactional_db):
-    if not PolicyLabel.objects.exists():  # an earlier test's flush took them
-        importlib.import_module("datasets.migrations.0003_built_in_labels").seed(apps, None)
     return build()
 
 

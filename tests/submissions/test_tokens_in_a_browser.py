@@ -4,13 +4,10 @@ account; on a desk and a phone, light and dark.
 
 from __future__ import annotations
 
-import importlib
-
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import User
 
-from datasets.models import PolicyLabel, ServiceToken
+from datasets.models import ServiceToken
 from tests.submissions.conftest import build
 from tests.world import PASSWORD
 
@@ -20,8 +17,6 @@ SIZES = {1440: 900, 390: 844}
 
 @pytest.fixture
 def sender(transactional_db):
-    if not PolicyLabel.objects.exists():  # an earlier test's flush took them
-        importlib.import_module("datasets.migrations.0003_built_in_labels").seed(apps, None)
     return build()
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from datasets.models import PolicyLabel
 from promotions import deliveries, webhooks
 from promotions.models import QuarantineCase, WebhookEndpoint
 from promotions.states import State
@@ -107,6 +104,4 @@ def client_of(world: World) -> Callable[[str], Client]:
 
 @pytest.fixture
 def committed(transactional_db: None) -> None:
-    """Real transactions; the labels that a migration made are there again after an earlier test's flush."""
-    if not PolicyLabel.objects.exists():
-        importlib.import_module("datasets.migrations.0003_built_in_labels").seed(apps, None)
+    """Real transactions."""

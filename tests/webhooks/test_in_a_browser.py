@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from datetime import timedelta
 
 import pytest
-from django.apps import apps
 from django.utils import timezone
 
-from datasets.models import PolicyLabel
 from promotions import deliveries
 from promotions.models import Delivery, WebhookEndpoint
 from tests.webhooks.receiver import URL, answering, receiver
@@ -31,8 +28,6 @@ def pictures(page, screenshot, name: str) -> None:
 
 
 def test_a_webhook_from_its_record_to_its_stop(transactional_db, live_server, page, screenshot, authority, posts_to):
-    if not PolicyLabel.objects.exists():  # an earlier test's flush took them
-        importlib.import_module("datasets.migrations.0003_built_in_labels").seed(apps, None)
     World.build()
     page.goto(f"{live_server.url}/login/")
     page.get_by_label("Username").fill("admin")
