@@ -48,6 +48,7 @@ def issue(*, account: User, name: str, expires_at: datetime, by: Person, at: dat
         _check_admin(by)
         account = User.objects.select_for_update(of=("self",)).get(pk=account.pk)  # it may be closed meanwhile
         findings = [*_check_name(name), *_check_expiry(expires_at, at), *check_account(account, by)]
+        findings += _check_untaken(account, name.strip(), at)
         if findings:
             raise Refused("token_faulty", "The token was not issued: " + findings[0].message, findings)
         secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
@@ -151,6 +152,15 @@ def _check_name(name: str) -> list[Finding]:
         return []
     message = f"A token's name is one line of 1 to {LONGEST_NAME} characters."
     return [Finding("name_unfit", "name", message, "Say which pipeline uses it, such as airflow-prod.")]
+
+
+def _check_untaken(account: User, name: str, at: datetime) -> list[Finding]:
+    """A form that is sent twice makes one token: a live one of this name was issued already."""
+    live = ServiceToken.objects.filter(user=account, name=name, revoked_at__isnull=True, expires_at__gt=at).first()
+    if live is None:
+        return []
+    said = f"{live.issued_by} issued a live token of this name at {live.issued_at:%Y-%m-%d %H:%M} UTC."
+    return [Finding("name_taken", "name", said, "Revoke that one, or give this one another name.")]
 
 
 def _check_expiry(expires_at: datetime, at: datetime) -> list[Finding]:

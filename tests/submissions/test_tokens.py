@@ -147,8 +147,9 @@ def test_last_use_is_noted_to_the_minute(sender):
         ({"name": " "}, "name"),
         ({"name": "a\nb"}, "name"),
         ({"name": "x" * 81}, "name"),
-        ({"expires_at": timezone.now() - timedelta(days=1)}, "expires_at"),
-        ({"expires_at": timezone.now() + timedelta(days=400)}, "expires_at"),
+        ({"name": "late", "expires_at": timezone.now() - timedelta(days=1)}, "expires_at"),
+        ({"name": "long", "expires_at": timezone.now() + timedelta(days=400)}, "expires_at"),
+        ({}, "name"),  # the same form, sent twice
     ],
 )
 def test_a_faulty_token_is_not_issued(sender, world, changes, where):
@@ -194,7 +195,7 @@ def test_nothing_happens_when_the_ledger_refuses(sender, world, monkeypatch):
     token = ServiceToken.objects.get()
     monkeypatch.setattr(tokens.ledger, "append", full)
     with pytest.raises(ledger.LedgerError):
-        token_for(world, sender.account)
+        token_for(world, sender.account, name="another")
     with pytest.raises(ledger.LedgerError):
         tokens.revoke(token_pk=token.pk, reason="x", by=world.person("admin"), at=timezone.now())
     token.refresh_from_db()
