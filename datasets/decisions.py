@@ -109,17 +109,28 @@ def _ask(request: PolicyRequest, labels: Mapping[str, LabelFacts], at: datetime)
 def decide(request: PolicyRequest, *, version: DatasetVersion | None, at: datetime) -> PolicyDecision:
     """Asks, and keeps the answer as a row, beside the bundle that made it."""
     labels = label_facts()
-    answer = _ask(request, labels, at)
-    _keep_bundle(answer.policy_bundle_digest, labels, at)
-    return PolicyDecision.objects.create(
-        decision_id=answer.decision_id,
+    row = row_of(_ask(request, labels, at).as_json(), version=version, at=at)
+    keep(row, labels)
+    return row
+
+
+def row_of(document: Mapping[str, Any], *, version: DatasetVersion | None, at: datetime) -> PolicyDecision:
+    """The row of an answer's *document*, not stored yet: ``keep`` stores it."""
+    return PolicyDecision(
+        decision_id=document["decision_id"],
         version=version,
-        action=request.action,
-        decision=answer.decision,
-        principal=request.principal_ref,
-        canonical=canonical_bytes(answer.as_json()).decode(),
+        action=document["request"]["action"],
+        decision=document["decision"],
+        principal=document["request"]["principal_ref"],
+        canonical=canonical_bytes(document).decode(),
         decided_at=at,
     )
+
+
+def keep(row: PolicyDecision, labels: Mapping[str, LabelFacts]) -> None:
+    """Stores *row*, and the policies and *labels* that made it."""
+    _keep_bundle(document_of(row)["policy_bundle_digest"], labels, row.decided_at)
+    row.save(force_insert=True)
 
 
 def _keep_bundle(digest: str, labels: Mapping[str, LabelFacts], at: datetime) -> None:
