@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from audit.canonical import canonical_bytes
-from datasets.models import DatasetVersion, PolicyBundle, PolicyDecision, PolicyLabel
+from datasets.models import DatasetVersion, Embargo, PolicyBundle, PolicyDecision, PolicyLabel
 from datasets.people import Person
 from datasets.policy import bundle, engine
 from datasets.policy.labels import LabelFacts
@@ -77,10 +77,17 @@ def resource_of(  # noqa: PLR0913 - the facts a decision rests on
         standing=standing,
         has_bytes=has_bytes,
         is_proposer=version.created_by == person.principal,
+        embargo_until=embargo_day(version.dataset_id),
         grants=frozenset({READ_RESTRICTED} & grants),
         obligations=tuple(obligations),
         applied_obligations=tuple(applied),
     )
+
+
+def embargo_day(dataset_pk: int) -> str | None:
+    """The day of the dataset's embargo that no person has lifted, as the policies read it; ``None``: there is none."""
+    until = Embargo.objects.filter(dataset=dataset_pk, lifted_at__isnull=True).values_list("until", flat=True).first()
+    return until.isoformat() if until is not None else None
 
 
 def request_for(

@@ -38,6 +38,8 @@ class Action(StrEnum):
     READ_LEDGER = "read_ledger"
     MANAGE_LABELS = "manage_labels"
     MANAGE_ROLES = "manage_roles"
+    SET_EMBARGO = "set_embargo"  # on a dataset; also to a later day
+    LIFT_EMBARGO = "lift_embargo"  # on or after its day
 
 
 STANDINGS: tuple[str, ...] = (
@@ -57,10 +59,10 @@ STANDINGS: tuple[str, ...] = (
 class ResourceFacts:
     """Facts about the version asked for. ``None`` means unknown, never "no".
 
-    ``embargo_until``: an RFC 3339 UTC date or instant, or None for no embargo; ``grants``: grants that this principal
-    holds on the dataset; ``obligations``: documents required by the spec beyond the label's own;
-    ``applied_obligations``:
-    those applied *and verified*; ``current_label``: for ``assign_label``, the label it has now.
+    ``embargo_until``: the day (RFC 3339 UTC date or instant) of an embargo that no person has lifted: it runs whatever
+    the day; None for no embargo; ``grants``: grants that this principal holds on the dataset; ``obligations``:
+    documents required by the spec beyond the label's own; ``applied_obligations``: those applied *and verified*;
+    ``current_label``: for ``assign_label``, the label it has now.
     """
 
     dataset_slug: str | None

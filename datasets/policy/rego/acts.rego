@@ -19,11 +19,13 @@ roles_for := {
 	"assign_label": {"steward"},
 	"publish": {"operator"},
 	"assess": {"operator", "pipeline"},
+	"set_embargo": {"steward", "council"},
+	"lift_embargo": {"steward", "council"},
 }
 
 plain_acts := {
 	"register", "upload", "run", "triage", "deny_version", "sign_off", "withdraw", "waive", "read_ledger",
-	"manage_labels", "manage_roles",
+	"manage_labels", "manage_roles", "set_embargo", "lift_embargo",
 }
 
 releasable_standings := {"CATALOG", "SUPERSEDED", "WITHDRAWN"}
@@ -47,9 +49,28 @@ allow contains "role_may_act" if {
 	role_may_act
 }
 
-embargo_running if {
-	input.resource.embargo_until != null
+# --- embargo: it runs until a person lifts it, whatever the clock says ---
+embargo_running if input.resource.embargo_until != null
+
+outer_readers := {"public", "contributor"}
+
+# What contributors or the public would read.
+held_by_embargo if {
+	embargo_running
+	some reader in input.label.readers
+	reader in outer_readers
+}
+
+# The day alone ends nothing; it is only the first on which a person may.
+deny contains "embargo_day_not_come" if {
+	input.action == "lift_embargo"
+	embargo_running
 	input.evaluated_at < input.resource.embargo_until
+}
+
+deny contains "no_embargo" if {
+	input.action == "lift_embargo"
+	not embargo_running
 }
 
 # --- assign_label ---
@@ -77,13 +98,9 @@ deny contains "final_standing" if {
 }
 
 # While an embargo runs, no label that contributors or the public read can be assigned or released.
-outer_readers := {"public", "contributor"}
-
 deny contains "embargo_running" if {
 	input.action in {"assign_label", "publish", "assess"}
-	embargo_running
-	some reader in input.label.readers
-	reader in outer_readers
+	held_by_embargo
 }
 
 # --- publish, and assess: the same question before the sign-offs, whatever the standing (C1, C2) ---

@@ -44,9 +44,18 @@ label_open if label_open_by_role
 
 label_open if label_open_by_grant
 
-standing_open if input.resource.standing == "PUBLISHED"
+# While an embargo runs, a published version that the outer circle reads is read as if it were not published.
+standing_open if {
+	input.resource.standing == "PUBLISHED"
+	not held_by_embargo
+}
 
 standing_open if holds(workflow_roles)
+
+tombstone_held if {
+	held_by_embargo
+	not holds(workflow_roles)
+}
 
 # --- allow ---
 allow contains "label_open_to_role" if {
@@ -84,6 +93,7 @@ allow contains "tombstone_open" if {
 	input.action == "read_tombstone"
 	input.resource.standing in withdrawn_or_superseded
 	label_open
+	not tombstone_held
 }
 
 allow contains "tombstone_open" if {
@@ -151,4 +161,12 @@ deny contains "tombstone_only" if {
 	not standing_open
 	input.resource.standing in withdrawn_or_superseded
 	input.action != "read_tombstone"
+}
+
+deny contains "embargo_running" if {
+	nothing_allows
+	label_open
+	held_by_embargo
+	input.resource.standing in ({"PUBLISHED"} | withdrawn_or_superseded)
+	not holds(workflow_roles)
 }
