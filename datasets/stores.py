@@ -42,6 +42,11 @@ def keep(source: Path | BinaryIO | bytes, *, media_type: str, at: datetime) -> A
     return row
 
 
+def put_back(content: bytes) -> bool:
+    """Puts recorded bytes back where the store lost or damaged them; ``False`` when they lie there whole."""
+    return console_store().mend(content)
+
+
 def read_document(digest: str) -> bytes:
     """A small document's verified bytes; the store's own errors say when it is gone, damaged or too large."""
     return console_store().read(digest, MAX_DOCUMENT_BYTES)

@@ -30,6 +30,7 @@ from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from datasets.receipts import instant
 from datasets.runs import NewFile, current_files, current_receipts, new_run_id, record_run
+from datasets.steps import linking
 from datasets.steps.checking import work_path
 from datasets.steps.outgoing import RELEASED, bbox_of, fetch_data, grid_of, raster_of, released
 from datasets.steps.validate import DATA_PARTS, required_obligations, withholds
@@ -77,7 +78,7 @@ def build_catalogs(version: DatasetVersion, *, proposer: str, work: Workspace) -
         run_id=run_id,
         operation="catalog",
         inputs=[files[part].artifact for part in released(files)],
-        files=[*new, verification],
+        files=[*new, verification, *_links(version, built, files, work)],
         passed=not findings,
         report=verification.artifact,
         decision=decision,
@@ -109,6 +110,22 @@ def _verification(
     }
     path = work_path(version, "catalog-verification.json")
     return NewFile(keep_json(said, at=work.at), "work", "catalog_verification", path)
+
+
+def _links(
+    version: DatasetVersion,
+    built: Sequence[tuple[str, str, str, bytes]],
+    files: Mapping[str, VersionArtifact],
+    work: Workspace,
+) -> list[NewFile]:
+    """The link-integrity report, as a document of its own; this run's receipt comes after it and is not in it."""
+    by_part: dict[str, list[bytes]] = {}
+    for _, part, _, raw in built:
+        by_part.setdefault(part, []).append(raw)
+    earlier = [receipt for name, receipt in current_receipts(version).items() if name != "catalog"]
+    report = linking.report_on(version, by_part, earlier, files.values())
+    path = work_path(version, "link-report.json")
+    return [NewFile(keep_json(report, at=work.at), "work", linking.PART, path)] if report is not None else []
 
 
 def _check_files(files: Mapping[str, VersionArtifact], *, withheld: bool) -> None:

@@ -1,204 +1,217 @@
-"""The rebuild run: makes a version's projections again from its recorded facts and compares the bytes.
+"""The rebuild run: makes a version's projections again from its recorded facts, compares them, and mends the store.
 
-Never changes what is current, nor the version's standing: it leaves a ``rebuild`` receipt with a report, which no gate
-counts as a producing run (``runs.current_receipts``). A projection whose stored bytes are gone is put back when the
-rebuilt bytes have the recorded digest; a file that differs, or lies damaged, is told by name.
+Never touches data bytes. ``rebuild`` compares and puts back what is gone; ``recover`` also mends what is damaged and,
+where its caller says that nothing is served from them, has the catalogs built anew when they come out otherwise. Both
+leave a ``rebuild`` receipt that no gate counts as a producing run (``runs.current_receipts``); ``recover`` leaves the
+link-integrity report too. What can't be mended is told by name.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from django.db import transaction
 
 from audit import ledger
-from audit.digests import digest_bytes
 from audit.events import Event
-from datasets.catalogs.facts import CatalogFacts
-from datasets.errors import Refused
-from datasets.models import DatasetVersion, PolicyDecision, RunReceipt, VersionArtifact
-from datasets.people import PIPELINE
+from datasets.models import DatasetVersion, PolicyDecision
+from datasets.people import PIPELINE, Person
 from datasets.policy.roles import Role
-from datasets.previews import write_footprint, write_preview
 from datasets.runs import NewFile, current_files, current_receipts, new_run_id, record_run
-from datasets.steps.catalog import catalog_facts, documents
+from datasets.steps import linking
+from datasets.steps.catalog import build_catalogs
 from datasets.steps.checking import work_path
-from datasets.steps.outgoing import bbox_of, fetch_data, raster_of, released
+from datasets.steps.drift import Compared, Comparison, compare, record_check
+from datasets.steps.outgoing import released
 from datasets.steps.workspace import Workspace, keep_json
-from datasets.stores import keep, measure, read_document
+from datasets.stores import put_back, read_document
 
 REPORT_VERSION = "v1"
-Verdict = Literal["same", "differs", "missing"]
-Stored = Literal["whole", "damaged", "gone", "restored"]
+AGAIN = (
+    "The facts behind them changed since (a label, the public address, the code). Run checks and catalogs again; "
+    "restore damaged files from a backup."
+)
+NEW_RELEASE = (
+    "What is served stays as it was signed. To release what the facts give now, withdraw the version, recover it, have "
+    "it signed and restore it; or reprocess it to a new version."
+)
+FROM_BACKUP = "Bytes of the data are never rebuilt: restore these files from a backup, then recover again."
 
 
 class ProjectionDrift(Exception):  # noqa: N818 - an answer with its cause, as ``UnreadableSource`` is
     """A rebuilt projection is not the recorded one; the report and its receipt are recorded."""
 
     code = "projection_drift"
-    fix = (
-        "The facts behind them changed since (a label, the public address, the code). Run checks and catalogs again; "
-        "restore damaged files from a backup."
-    )
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self, names: list[str], fix: str = AGAIN) -> None:
         self.message = f"Rebuilt from the recorded facts, {len(names)} file(s) are not as recorded: {', '.join(names)}."
+        self.fix = fix
         super().__init__(self.message)
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """One projection. ``rebuilt``: digest of what the facts give now; ``stored``: how the recorded bytes lie."""
-
-    path: str
-    recorded: str | None
-    rebuilt: str
-    verdict: Verdict
-    stored: Stored
-
-    @property
-    def sound(self) -> bool:
-        return self.verdict == "same" and self.stored != "damaged"
-
-    def as_json(self) -> dict[str, str | None]:
-        """The projection as the rebuild's report has it."""
-        return {
-            "path": self.path,
-            "recorded_digest": self.recorded,
-            "rebuilt_digest": self.rebuilt,
-            "verdict": self.verdict,
-            "stored": self.stored,
-        }
-
-
 def rebuild(version: DatasetVersion, *, proposer: str, work: Workspace) -> None:
-    """Rebuilds, compares, puts back, records. Raises ``ProjectionDrift`` once the report is kept.
+    """Rebuilds, compares, puts back what is gone, records. Raises ``ProjectionDrift`` once the report is kept.
 
-    Raises ``Refused`` when there are no catalogs, or the data they describe are gone.
+    Raises ``Refused`` when there are no catalogs, and what else ended the rebuild, such as the data being gone.
     """
-    receipt = current_receipts(version).get("catalog")
-    if receipt is None:
-        raise Refused("nothing_to_rebuild", "This version has no catalogs yet, so there is nothing to rebuild.")
-    files = {f.part: f for f in current_files(version)}
-    data = fetch_data(files, work)
-    made = projections(version, receipt, files, data, proposer=proposer, work=work)
-    by_path = {f.path: f for f in files.values()}
-    found = [
-        _compared(path, raw, media, by_path.get(path), receipt.created_at)
-        for path, (media, raw) in sorted(made.items())
-    ]
-    _record(version, receipt, files, found, work)
-    drifted = [f.path.rsplit("/", 1)[-1] for f in found if not f.sound]
-    if drifted:
-        raise ProjectionDrift(drifted)
+    compared = compare(version, proposer=proposer, work=work, preview=True)
+    if compared.error is not None:
+        raise compared.error
+    made = replace(compared, files=tuple(file for file in compared.files if file.rebuilt is not None))
+    gone = [file for file in made.files if file.can_be_put_back and file.stored == "gone"]
+    after = _record(version, made, gone, None, work)
+    if after.unsound:
+        raise ProjectionDrift(after.unsound)
 
 
-def projections(  # noqa: PLR0913 - what they are made of
-    version: DatasetVersion,
-    receipt: RunReceipt,
-    files: Mapping[str, VersionArtifact],
-    data: Path | None,
-    *,
-    proposer: str,
-    work: Workspace,
-) -> dict[str, tuple[str, bytes]]:
-    """Media type and bytes of the preview and each catalog document, by path, as *receipt*'s run would make them."""
-    made = {}
-    if data is not None:
-        preview, raster = work.directory / "preview.geojson", raster_of(files)
-        if raster is None:
-            write_preview(data, preview)
-        else:
-            write_footprint(raster, preview)
-        made[files["preview"].path] = (files["preview"].artifact.media_type, preview.read_bytes())
-    facts = _facts(version, receipt, files, data, proposer)
-    return made | {path: (media, raw) for path, _, media, raw in documents(version, facts)}
+def recover(version: DatasetVersion, *, proposer: str, by: Person, work: Workspace, anew: bool) -> None:
+    """Rebuilds, compares, mends, records the rebuild, the links and the check. Raises as ``rebuild``.
+
+    ``anew``: catalogs that come out otherwise are built and recorded anew; the caller's ``hold`` makes sure that they
+    are not being served. Without it nothing of a version changes but lost bytes coming back.
+    """
+    compared = compare(version, proposer=proposer, work=work, preview=True)
+    if compared.error is not None:
+        record_check(version, compared, by=by, at=work.at)
+        raise compared.error
+    if anew and any(_changed(file) for file in compared.files):
+        work.listener.line("The facts give other catalogs than the recorded ones: they are built anew.")
+        build_catalogs(version, proposer=proposer, work=work)
+        compared = compare(version, proposer=proposer, work=work, preview=True)
+        if compared.error is not None:
+            raise compared.error
+    lost = [file for file in compared.files if file.can_be_put_back]
+    after = _record(version, compared, lost, by, work)
+    if after.unsound:
+        raise ProjectionDrift(after.unsound, _fix(after, anew=anew))
 
 
-def _facts(
-    version: DatasetVersion, receipt: RunReceipt, files: Mapping[str, VersionArtifact], data: Path | None, proposer: str
-) -> CatalogFacts:
-    """The facts as they stood for the catalog run: its own id, time, decision and environment."""
-    said: dict[str, Any] = json.loads(read_document(receipt.document_id))
-    decision = PolicyDecision.objects.filter(decision_id=said["policy"]["decision_id"]).first()
-    if decision is None:
-        raise Refused("decision_missing", "The policy decision that the catalogs name was never recorded.")
-    spec = json.loads(version.spec.canonical)
-    facts = catalog_facts(
-        version,
-        spec=spec,
-        files=files,
-        bbox=bbox_of(files, data, spec),
-        decision=decision,
-        run_id=receipt.run_id,
-        proposer=proposer,
-        at=datetime.strptime(said["created_at"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
-    )
-    *earlier, own = facts.runs
-    ran = {name: said["environment"][name] for name in ("container_digest", "git_commit")}
-    return replace(facts, runs=(*earlier, replace(own, **ran)))
+def _changed(file: Compared) -> bool:
+    return file.verdict in {"differs", "missing"} and file.part != "preview"
 
 
-def _compared(path: str, raw: bytes, media_type: str, file: VersionArtifact | None, at: datetime) -> Compared:
-    rebuilt = str(digest_bytes(raw))
-    if file is None:
-        return Compared(path, None, rebuilt, "missing", "gone")
-    recorded = file.artifact_id
-    lies = measure(recorded, fresh=True)
-    stored: Stored = "gone" if lies is None else "whole" if lies == recorded else "damaged"
-    if stored == "gone" and rebuilt == recorded:
-        keep(raw, media_type=media_type, at=at)
-        stored = "restored"
-    return Compared(path, recorded, rebuilt, "same" if rebuilt == recorded else "differs", stored)
+def _fix(after: Comparison, *, anew: bool) -> str:
+    if any(not file.sound and file.rebuilt is None for file in after.files):
+        return FROM_BACKUP
+    return AGAIN if anew else NEW_RELEASE
 
 
 def _record(
     version: DatasetVersion,
-    receipt: RunReceipt,
-    files: Mapping[str, VersionArtifact],
-    found: list[Compared],
+    compared: Comparison,
+    lost: Collection[Compared],
+    checked_by: Person | None,
     work: Workspace,
-) -> None:
-    same, back = sum(f.sound for f in found), sum(f.stored == "restored" for f in found)
-    work.listener.line(f"{same} of {len(found)} projections come out as recorded; {back} put back into the store.")
-    document: dict[str, Any] = {
+) -> Comparison:
+    """Records the run and puts back *lost*, in one transaction or not at all; the comparison as it is afterwards."""
+    paths = {file.path for file in lost}
+    after = replace(
+        compared, files=tuple(replace(f, stored="restored") if f.path in paths else f for f in compared.files)
+    )
+    links = link_report(version, after) if checked_by is not None else None
+    document = _document(version, after, links)
+    files = _reports(version, document, links, work)
+    with transaction.atomic():
+        work.listener.hold()
+        DatasetVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
+        _run(version, compared, document, files, lost, work)
+        if checked_by is not None:
+            record_check(version, after, by=checked_by, at=work.at)
+        for file in lost:
+            put_back(file.content)
+    _tell(after, lost, links, work)
+    return after
+
+
+def _tell(after: Comparison, lost: Collection[Compared], links: dict[str, Any] | None, work: Workspace) -> None:
+    same = sum(f.sound for f in after.files)
+    work.listener.line(f"{same} of {len(after.files)} files are as recorded; {len(lost)} put back into the store.")
+    if links is not None:
+        counts = links["counts"]
+        work.listener.line(f"{counts['links']} cross-links followed, {counts['broken']} broken: {links['status']}.")
+
+
+def _document(version: DatasetVersion, after: Comparison, links: dict[str, Any] | None) -> dict[str, Any]:
+    return {
         "kfm_rebuild_report_version": REPORT_VERSION,
         "dataset_version_id": version.version_id,
-        "rebuilt_run": receipt.run_id,
-        "status": "pass" if same == len(found) else "fail",
-        "files": [f.as_json() for f in found],
+        "rebuilt_run": after.receipt.run_id,
+        "status": "fail" if after.unsound else "pass",
+        "links": links["status"] if links else None,
+        "causes": [code for code, _ in after.causes],
+        "files": [f.as_json() for f in after.files],
     }
-    report = keep_json(document, at=work.at)
-    decision = PolicyDecision.objects.get(
-        decision_id=json.loads(read_document(receipt.document_id))["policy"]["decision_id"]
-    )
 
-    def hold_and_tell() -> None:
+
+def _reports(
+    version: DatasetVersion, document: dict[str, Any], links: dict[str, Any] | None, work: Workspace
+) -> list[NewFile]:
+    report = keep_json(document, at=work.at)
+    files = [NewFile(report, "work", "rebuild_report", work_path(version, "rebuild-report.json"))]
+    if links is not None:
+        kept = keep_json(links, at=work.at)
+        files.append(NewFile(kept, "work", linking.PART, work_path(version, "link-report.json")))
+    return files
+
+
+def _run(  # noqa: PLR0913 - what the run is made of
+    version: DatasetVersion,
+    compared: Comparison,
+    document: dict[str, Any],
+    files: list[NewFile],
+    lost: Collection[Compared],
+    work: Workspace,
+) -> None:
+    said = json.loads(read_document(compared.receipt.document_id))
+    held = {f.part: f for f in current_files(version)}
+
+    def tell() -> None:
         work.listener.hold()
-        ledger.append(
-            event=Event.VERSION_REBUILT,
-            actor=PIPELINE.principal,
-            role=Role.PIPELINE.value,
-            subject=version.reference,
-            references={"report": report.digest, "status": document["status"]},
-            at=work.at,
-        )
+        references = {file.part: file.artifact.digest for file in files} | {"status": document["status"]}
+        _append(Event.VERSION_REBUILT, version, references, work)
+        for digest in sorted({str(file.recorded) for file in lost}):
+            _append(Event.STORE_MENDED, version, {"artifact": digest}, work)
 
     record_run(
         version=version,
         run_id=new_run_id(work.at),
         operation="rebuild",
-        inputs=[files[part].artifact for part in released(files)],
-        files=[NewFile(report, "work", "rebuild_report", work_path(version, "rebuild-report.json"))],
+        inputs=[held[part].artifact for part in released(held)],
+        files=files,
         passed=document["status"] == "pass",
-        report=report,
-        decision=decision,
-        params={"rebuilt_run": receipt.run_id},
+        report=files[0].artifact,
+        decision=PolicyDecision.objects.get(decision_id=said["policy"]["decision_id"]),
+        params={"rebuilt_run": compared.receipt.run_id},
         by=PIPELINE,
         role=Role.PIPELINE.value,
         at=work.at,
-        hold=hold_and_tell,
+        hold=tell,
     )
+
+
+def _append(event: Event, version: DatasetVersion, references: dict[str, str], work: Workspace) -> None:
+    ledger.append(
+        event=event,
+        actor=PIPELINE.principal,
+        role=Role.PIPELINE.value,
+        subject=version.reference,
+        references=references,
+        at=work.at,
+    )
+
+
+def link_report(version: DatasetVersion, compared: Comparison) -> dict[str, Any] | None:
+    """The links of the documents as recorded; ``None`` while one of them is neither whole nor to be put back."""
+    by_part: dict[str, list[bytes]] = {}
+    for file in compared.files:
+        if file.part in linking.TRIPLET_PARTS:
+            raw = file.content if file.verdict == "same" else linking.whole(file.recorded)
+            if raw is None:
+                return None
+            by_part.setdefault(file.part, []).append(raw)
+    there = {f.path for f in compared.files if f.stored in {"whole", "restored"}}
+    files = [f for f in current_files(version) if f.path in there]
+    return linking.report_on(version, by_part, current_receipts(version).values(), files)

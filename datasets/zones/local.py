@@ -75,6 +75,17 @@ class LocalStore(Store):
                 draft.unlink()
         return stored
 
+    def _put_aside(self, digest: Digest) -> None:
+        aside = self.root / "damaged" / f"{digest.hex}.{uuid.uuid4().hex}"
+        try:
+            _make_directory(aside.parent)
+            self._path(digest).rename(aside)
+            _flush_directory(aside.parent)
+        except FileNotFoundError:
+            return  # another worker put it aside first
+        except OSError as error:
+            raise self._unavailable("written", error) from error
+
     def _unavailable(self, verb: str, error: OSError) -> StoreUnavailable:
         return StoreUnavailable(
             f"The store {self.label} could not be {verb}: {error.strerror or type(error).__name__}."

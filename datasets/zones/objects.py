@@ -94,6 +94,16 @@ class ObjectStore(Store):
             return self._already_there(stored)
         return self._sized(stored)
 
+    def _put_aside(self, digest: Digest) -> None:
+        key = object_key(digest)
+        try:
+            with self._asking("read"):
+                obstore.copy(self._backend, key, f"damaged/{digest.hex}.{uuid.uuid4().hex}", overwrite=False)
+            with self._asking("written"):
+                obstore.delete(self._backend, key)
+        except ObjectNotFound:
+            return  # another worker put it aside first
+
     def _write_large(self, chunks: Iterator[bytes]) -> StoredObject:
         draft = f"staging/{uuid.uuid4().hex}"
         stored = self._write_draft(draft, chunks)

@@ -1,8 +1,9 @@
 """The store: bytes under the name of their own digest, written once.
 
 Decides where bytes lie and whether what is read back is what was written; every read is verified against its digest.
-Never overwrites, never deletes what was stored, never trusts a size or an ETag as proof. Keeps the storage half of
-clauses A1 (an id is never reused for other bytes) and G1 (the manifest equals the stored bytes).
+Never overwrites, never deletes what was stored, never trusts a size or an ETag as proof; damaged bytes are put aside.
+Keeps the storage half of clauses A1 (an id is never reused for other bytes) and G1 (the manifest equals the
+stored bytes).
 """
 
 from __future__ import annotations
@@ -131,6 +132,24 @@ class Store(ABC):
         except ObjectNotFound:
             return None
         return Digest(hasher.hexdigest())
+
+    def mend(self, content: bytes) -> bool:
+        """Put ``content`` where bytes under its digest are gone or damaged; ``False`` when whole ones lie there.
+
+        The one way past create-only: nothing is replaced but bytes that are not what their own name says.
+        """
+        digest = Digest(hashlib.sha256(content).hexdigest())
+        found = self.measure(digest)
+        if found == digest:
+            return False
+        if found is not None:
+            self._put_aside(digest)
+        self.put_bytes(content)
+        return True
+
+    @abstractmethod
+    def _put_aside(self, digest: Digest) -> None:
+        """Move the damaged bytes under ``digest`` to ``damaged/``, where nothing reads them; they are kept."""
 
     @abstractmethod
     def stat(self, digest: Digest | str) -> StoredStat | None:
