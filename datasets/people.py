@@ -1,185 +1,229 @@
-"""Who someone is to the console: principal, name, roles everywhere, and grants on single datasets.
+"""Writers: roles everywhere and grants on single datasets, given and taken with reason, end and ledger entry.
 
-Roles come from active ``RoleAssignment`` rows and from django-guardian's grants on a dataset; ``is_superuser`` and
-``is_staff`` are never asked (design §6: no admin bypass). Writers here assign and revoke, with reason and ledger entry.
+What opens much is given by two people: an admin, and another admin or a member of the council who confirms (ADR 0025).
+What is taken is taken at once, unless it would leave a workflow without people. Who someone is: ``datasets.persons``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth.models import AnonymousUser, Group, Permission, User
-from django.db import IntegrityError, transaction
-from guardian.models import UserObjectPermission
+from django.contrib.auth.models import Group, Permission, User
+from django.db import transaction
 from guardian.shortcuts import assign_perm, remove_perm
 
 from audit import ledger
 from audit.digests import digest_bytes
 from audit.events import Event
+from datasets import staffing
 from datasets.errors import Refused
-from datasets.models import Dataset, RoleAssignment
+from datasets.holdings import DATASET_ROLES, GRANTS, grants_in_force, permissions, roles_in_force
+from datasets.models import Dataset, DatasetGrant, RoleAssignment
+from datasets.persons import PIPELINE, PUBLIC, RESERVED_PRINCIPALS, Person, names_of, person_for, person_named
 from datasets.policy.roles import Role
+from datasets.receipts import instant
 
-if TYPE_CHECKING:
-    from django.contrib.auth.base_user import AbstractBaseUser
+__all__ = [
+    "DATASET_ROLES",
+    "GRANTS",
+    "LEDGER_READERS",
+    "PIPELINE",
+    "PUBLIC",
+    "RESERVED_PRINCIPALS",
+    "Person",
+    "names_of",
+    "person_for",
+    "person_named",
+]
 
-#: django-guardian permission on a dataset → the role it gives there.
-DATASET_ROLES: dict[str, Role] = {
-    "contribute_dataset": Role.CONTRIBUTOR,
-    "operate_dataset": Role.OPERATOR,
-    "review_dataset": Role.REVIEWER,
-    "steward_dataset": Role.STEWARD,
-    "council_dataset": Role.COUNCIL,
-}
-GRANTS = frozenset({*DATASET_ROLES, "read_restricted"})
+#: Who may confirm what opens much, beside the admin who gives it.
+CONFIRMS = frozenset({Role.ADMIN, Role.COUNCIL})
+#: What one admin gives alone: whoever brings data in decides nothing.
+GIVEN_ALONE = frozenset({Role.CONTRIBUTOR.value, "contribute_dataset"})
+
 LEDGER_READERS = frozenset({Role.AUDITOR, Role.STEWARD, Role.ADMIN})
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """``roles``: held everywhere; ``grants``: guardian permissions by dataset primary key; public has neither."""
-
-    principal: str
-    name: str
-    roles: frozenset[Role] = frozenset()
-    grants: Mapping[int, frozenset[str]] = field(default_factory=dict)
-
-    def roles_on(self, dataset_pk: int | None) -> frozenset[Role]:
-        """The roles that count for one dataset; ``None``: for no dataset in particular."""
-        if dataset_pk is None:
-            return self.roles
-        return self.roles | {DATASET_ROLES[g] for g in self.grants.get(dataset_pk, ()) if g in DATASET_ROLES}
-
-    @property
-    def all_roles(self) -> frozenset[Role]:
-        """Roles held anywhere; for deciding which pages to offer, never for deciding about a dataset."""
-        return self.roles | {DATASET_ROLES[g] for grants in self.grants.values() for g in grants if g in DATASET_ROLES}
-
-    @property
-    def is_public(self) -> bool:
-        return self.principal == PUBLIC.principal
-
-
-PUBLIC = Person("public", "Public")
-PIPELINE = Person("pipeline", "Pipeline", frozenset({Role.PIPELINE}))
-#: Names that stand for no account: an account of such a name is nobody, or it could pass for them in the records.
-RESERVED_PRINCIPALS = frozenset({PUBLIC.principal, PIPELINE.principal, "console"})
-
-
-def person_for(user: AbstractBaseUser | AnonymousUser) -> Person:
-    """The person behind a request's user, in two queries. Inactive, anonymous and reserved users are the public."""
-    if not isinstance(user, User) or not user.is_active or user.username in RESERVED_PRINCIPALS:
-        return PUBLIC
-    roles = frozenset(
-        Role(r)
-        for r in RoleAssignment.objects.filter(user=user, revoked_at__isnull=True).values_list("role", flat=True)
-    )
-    grants: dict[int, set[str]] = {}
-    rows = UserObjectPermission.objects.filter(
-        user=user, content_type__app_label="datasets", content_type__model="dataset"
-    ).values_list("object_pk", "permission__codename")
-    for key, codename in rows:
-        if codename in GRANTS:
-            grants.setdefault(int(key), set()).add(codename)
-    return Person(
-        user.username, user.get_full_name() or user.username, roles, {k: frozenset(v) for k, v in grants.items()}
-    )
-
-
-def person_named(principal: str) -> Person:
-    """The person with this principal as they are now: roles that were revoked meanwhile are gone."""
-    user = User.objects.filter(username=principal).first()
-    return person_for(user) if user else PUBLIC
-
-
-def names_of(principals: set[str]) -> dict[str, str]:
-    """Display names by principal, in one query; an unknown principal keeps its own text."""
-    known = {PIPELINE.principal: PIPELINE.name, PUBLIC.principal: PUBLIC.name}
-    for user in User.objects.filter(username__in=principals):
-        known[user.username] = user.get_full_name() or user.username
-    return {p: known.get(p, p) for p in principals}
 
 
 @transaction.atomic
 def appoint_first_admin(*, user: User, reason: str, at: datetime) -> RoleAssignment:
     """Makes *user* the first admin. Only while the console has none: after that, admins assign roles."""
-    if RoleAssignment.objects.filter(role=Role.ADMIN.value, revoked_at__isnull=True).exists():
+    if roles_in_force(at).filter(role=Role.ADMIN.value, user__is_active=True).exists():
         raise Refused("admin_exists", "The console has an admin already; roles are assigned in the console.")
-    return assign_role(
-        user=user, role=Role.ADMIN, by=Person("console", "Console", frozenset({Role.ADMIN})), reason=reason, at=at
-    )
+    by = Person("console", "Console", frozenset({Role.ADMIN}))
+    return _assign(user, Role.ADMIN, by, reason, at, None, "")
 
 
 @transaction.atomic
-def assign_role(*, user: User, role: Role, by: Person, reason: str, at: datetime) -> RoleAssignment:
-    """Gives *user* a role everywhere. Raises ``Refused`` unless *by* is an admin acting on someone else."""
-    _check_admin(by, user, reason)
+def appoint(*, user: User, role: Role, by: Person, reason: str, at: datetime) -> RoleAssignment:
+    """Gives a role without a second person: for the shell alone, while fewer than two people could confirm anything."""
+    if len(confirmers(at)) > 1:
+        raise Refused("second_missing", f"A second person can confirm the role {role} by now; ask in the console.")
+    return _assign(user, role, by, reason, at, None, "")
+
+
+def confirmers(now: datetime) -> frozenset[str]:
+    """The principals who may confirm what opens much, at *now*."""
+    held = roles_in_force(now).filter(role__in=[r.value for r in CONFIRMS], user__is_active=True)
+    return frozenset(held.values_list("user__username", flat=True)) - RESERVED_PRINCIPALS
+
+
+def needs_second(what: str) -> bool:
+    """Whether the role or grant *what* is given by two people."""
+    return what not in GIVEN_ALONE
+
+
+@transaction.atomic
+def assign_role(  # noqa: PLR0913 - who gives whom what, why, until when, and who agreed
+    *,
+    user: User,
+    role: Role,
+    by: Person,
+    reason: str,
+    at: datetime,
+    expires_at: datetime | None = None,
+    confirmed_by: Person | None = None,
+) -> RoleAssignment:
+    """Gives *user* a role everywhere, or prolongs it. Refused unless *by* is an admin acting on someone else.
+
+    ``confirmed_by``: the second person, for every role but contributor.
+    """
+    check_gives(by, user, reason)
+    second = check_second(confirmed_by, by=by, user=user, what=role.value) if needs_second(role.value) else ""
+    return _assign(user, role, by, reason, at, expires_at, second)
+
+
+def _assign(  # noqa: PLR0913 - as above
+    user: User, role: Role, by: Person, reason: str, at: datetime, expires_at: datetime | None, second: str
+) -> RoleAssignment:
+    check_gives(by, user, reason)
+    check_end(expires_at, at)
     if role is Role.PUBLIC:
         raise Refused("role_not_assignable", "Everyone is the public; that role is not assigned.")
-    try:
-        with transaction.atomic():
-            assignment = RoleAssignment.objects.create(
-                user=user, role=role.value, reason=reason, assigned_by=by.principal, assigned_at=at
-            )
-    except IntegrityError as error:
-        raise Refused("role_held_already", f"{user.username} holds the role {role} already.") from error
-    _follow_ledger_group(user)
-    _record(Event.ROLE_ASSIGNED, by, user, role.value, reason, at)
+    _lock(user)
+    held = RoleAssignment.objects.filter(user=user, role=role.value, revoked_at__isnull=True).first()
+    if held is not None:
+        _check_prolongs(held.expires_at, expires_at, at, f"{user.username} holds the role {role} already.", "role")
+        _close(held, at, f"{by.principal}: prolonged")
+    assignment = RoleAssignment(
+        user=user,
+        role=role.value,
+        reason=reason,
+        assigned_by=by.principal,
+        assigned_at=at,
+        confirmed_by=second,
+        expires_at=expires_at,
+    )
+    assignment._change_reason = f"{by.principal}: {reason}"[:100]  # type: ignore[attr-defined]  # noqa: SLF001 - simple-history's own door
+    assignment.save()
+    follow_ledger_group(user, at)
+    _record(Event.ROLE_ASSIGNED, by, user, role.value, reason, at, end=expires_at, second=second)
     return assignment
 
 
 @transaction.atomic
 def revoke_role(*, user: User, role: Role, by: Person, reason: str, at: datetime) -> None:
-    """Takes a role away; the assignment's row stays, with its end."""
-    _check_admin(by, user, reason)
-    changed = 0
-    for assignment in RoleAssignment.objects.select_for_update().filter(
-        user=user, role=role.value, revoked_at__isnull=True
-    ):
-        assignment.revoked_at = at
-        assignment.save(update_fields=["revoked_at"])
-        changed += 1
-    if changed != 1:
+    """Takes a role away; the assignment's row stays, with its end. Refused when it leaves a workflow without people."""
+    check_gives(by, user, reason)
+    _lock(user)
+    held = RoleAssignment.objects.select_for_update().filter(user=user, role=role.value, revoked_at__isnull=True)
+    assignment = held.first()
+    if assignment is None:
         raise Refused("role_not_held", f"{user.username} does not hold the role {role}.")
-    _follow_ledger_group(user)
+    before = staffing.roster(at)
+    what = f"Taking the role {role} from {user.username}"
+    staffing.check_staffed(before, before.without_role(user.username, role.value), what)
+    _close(assignment, at, f"{by.principal}: {reason}")
+    follow_ledger_group(user, at)
     _record(Event.ROLE_REVOKED, by, user, role.value, reason, at)
 
 
 @transaction.atomic
-def give_grant(  # noqa: PLR0913 - who gives whom what, why, when
-    *, user: User, dataset: Dataset, grant: str, by: Person, reason: str, at: datetime
-) -> None:
-    """Gives a per-dataset grant (django-guardian)."""
-    _check_admin(by, user, reason)
+def give_grant(  # noqa: PLR0913 - who gives whom what, why, until when, and who agreed
+    *,
+    user: User,
+    dataset: Dataset,
+    grant: str,
+    by: Person,
+    reason: str,
+    at: datetime,
+    expires_at: datetime | None = None,
+    confirmed_by: Person | None = None,
+) -> DatasetGrant:
+    """Gives a per-dataset grant, or prolongs it: django-guardian's permission, and the row that says why.
+
+    ``confirmed_by``: the second person, for every grant but to contribute.
+    """
+    check_gives(by, user, reason)
     if grant not in GRANTS:
         raise Refused("grant_unknown", f"There is no grant {grant!r}. Use one of: {', '.join(sorted(GRANTS))}.")
-    if _holds(user, dataset, grant):
-        raise Refused("grant_held_already", f"{user.username} holds {grant} on {dataset.slug} already.")
+    check_end(expires_at, at)
+    second = check_second(confirmed_by, by=by, user=user, what=grant) if needs_second(grant) else ""
+    _lock(user)
+    _clear_grant(user, dataset, grant, by, at, expires_at)
+    row = DatasetGrant.objects.create(
+        user=user,
+        dataset=dataset,
+        grant=grant,
+        reason=reason,
+        given_by=by.principal,
+        confirmed_by=second,
+        given_at=at,
+        expires_at=expires_at,
+    )
     assign_perm(f"datasets.{grant}", user, dataset)
-    _record(Event.GRANT_GIVEN, by, user, grant, reason, at, dataset)
+    _record(Event.GRANT_GIVEN, by, user, grant, reason, at, dataset, end=expires_at, second=second)
+    return row
 
 
 @transaction.atomic
 def take_grant(  # noqa: PLR0913 - who takes what from whom, why, when
     *, user: User, dataset: Dataset, grant: str, by: Person, reason: str, at: datetime
 ) -> None:
-    """Takes a per-dataset grant away."""
-    _check_admin(by, user, reason)
-    if not _holds(user, dataset, grant):
+    """Takes a per-dataset grant away, row and permission both. Refused when it leaves a workflow without people."""
+    check_gives(by, user, reason)
+    _lock(user)
+    rows = DatasetGrant.objects.filter(user=user, dataset=dataset, grant=grant, revoked_at__isnull=True)
+    held = permissions().filter(user=user, object_pk=str(dataset.pk), permission__codename=grant)
+    if not (rows.exists() or held.exists()):
         raise Refused("grant_not_held", f"{user.username} does not hold {grant} on {dataset.slug}.")
+    if grant in DATASET_ROLES:
+        before = staffing.roster(at)
+        after = before.without_grant(user.username, dataset.slug, DATASET_ROLES[grant].value)
+        staffing.check_staffed(before, after, f"Taking {grant} on {dataset.slug} from {user.username}")
+    for row in rows:
+        close_grant(row, by.principal, at, reason)
     remove_perm(f"datasets.{grant}", user, dataset)
     _record(Event.GRANT_REVOKED, by, user, grant, reason, at, dataset)
 
 
-def _holds(user: User, dataset: Dataset, grant: str) -> bool:
-    rows = UserObjectPermission.objects.filter(user=user, content_type__app_label="datasets", object_pk=str(dataset.pk))
-    return rows.filter(content_type__model="dataset", permission__codename=grant).exists()
+def close_grant(row: DatasetGrant, by: str, at: datetime, reason: str) -> None:
+    """Ends a grant's row; the caller ends the permission and makes the ledger's entry."""
+    row.revoked_at, row.revoked_by = at, by
+    row._change_reason = reason[:100]  # type: ignore[attr-defined]  # noqa: SLF001 - simple-history's own door
+    row.save(update_fields=["revoked_at", "revoked_by"])
 
 
-def _check_admin(by: Person, user: User, reason: str) -> None:
+def _clear_grant(  # noqa: PLR0913 - as ``give_grant``
+    user: User, dataset: Dataset, grant: str, by: Person, at: datetime, end: datetime | None
+) -> None:
+    """Makes room for a new row: one that is prolonged, has ended, or lacks its permission makes way."""
+    row = DatasetGrant.objects.filter(user=user, dataset=dataset, grant=grant, revoked_at__isnull=True).first()
+    if row is None:
+        return
+    if grants_in_force(at).filter(pk=row.pk).exists():
+        words = f"{user.username} holds {grant} on {dataset.slug} already."
+        _check_prolongs(row.expires_at, end, at, words, "grant")
+    close_grant(row, by.principal, at, "given anew")
+
+
+def _check_prolongs(held: datetime | None, wanted: datetime | None, at: datetime, words: str, what: str) -> None:
+    ended = held is not None and held <= at
+    if not ended and (held is None or (wanted is not None and wanted <= held)):
+        raise Refused(f"{what}_held_already", f"{words} Take it away first, or give a later end.")
+
+
+def check_gives(by: Person, user: User, reason: str) -> None:
+    """Whether *by* may give *user* anything at all, or take it."""
     if Role.ADMIN not in by.roles:
         raise Refused("not_an_admin", "Only an admin assigns roles and grants.")
     if by.principal == user.username:
@@ -190,28 +234,72 @@ def _check_admin(by: Person, user: User, reason: str) -> None:
         raise Refused("reason_missing", "Say why: the reason is kept with the assignment.")
 
 
-def _follow_ledger_group(user: User) -> None:
+def check_end(expires_at: datetime | None, at: datetime) -> None:
+    """An end lies in the future, or there is none."""
+    if expires_at is not None and expires_at <= at:
+        raise Refused("end_past", "The end lies in the past; choose a later day, or none.")
+
+
+def check_second(second: Person | None, *, by: Person, user: User, what: str) -> str:
+    """The second person's principal, looked at as they are now. Raises ``Refused`` unless they may confirm."""
+    if second is None:
+        message = f"{what} opens much, so two people give it: another admin, or a council member, must confirm it."
+        raise Refused("second_missing", message)
+    if second.principal == by.principal:
+        raise Refused("own_request", "You asked for this, so another admin or a council member must confirm it.")
+    if second.principal == user.username:
+        raise Refused("own_gain", "This would be yours, so another admin or a council member must confirm it.")
+    if not person_named(second.principal).roles & CONFIRMS:
+        raise Refused("may_not_confirm", "Only an admin or a council member confirms what opens much.")
+    return second.principal
+
+
+def _lock(user: User) -> None:
+    """One change of a person's rights at a time. Raises ``Refused`` for an account that is closed."""
+    if not User.objects.select_for_update(of=("self",)).filter(pk=user.pk, is_active=True).exists():
+        raise Refused("account_closed", f"{user.username} is no active account.")
+
+
+def _close(assignment: RoleAssignment, at: datetime, why: str) -> None:
+    assignment.revoked_at = at
+    assignment._change_reason = why[:100]  # type: ignore[attr-defined]  # noqa: SLF001 - simple-history's own door
+    assignment.save(update_fields=["revoked_at"])
+
+
+def follow_ledger_group(user: User, at: datetime) -> None:
     """The ledger pages ask one Django permission; the group that carries it follows the roles that read it."""
     group, _ = Group.objects.get_or_create(name="ledger readers")
     permission = Permission.objects.get(content_type__app_label="audit", codename="read_ledger")
     group.permissions.add(permission)
-    held = RoleAssignment.objects.filter(user=user, revoked_at__isnull=True, role__in=[r.value for r in LEDGER_READERS])
-    if held.exists():
+    if roles_in_force(at).filter(user=user, role__in=[r.value for r in LEDGER_READERS]).exists():
         user.groups.add(group)
     else:
         user.groups.remove(group)
 
 
 def _record(  # noqa: PLR0913 - the entry's own fields
-    event: Event, by: Person, user: User, what: str, reason: str, at: datetime, dataset: Dataset | None = None
+    event: Event,
+    by: Person,
+    user: User,
+    what: str,
+    reason: str,
+    at: datetime,
+    dataset: Dataset | None = None,
+    *,
+    end: datetime | None = None,
+    second: str = "",
 ) -> None:
-    references: dict[str, Any] = {
+    references = {
         "principal": user.username,
         "granted": what,
         "reason_digest": str(digest_bytes(reason.encode())),
     }
     if dataset is not None:
         references["dataset"] = f"kfm://dataset/{dataset.slug}"
+    if end is not None:
+        references["expires"] = instant(end)
+    if second:
+        references["confirmed_by"] = second
     ledger.append(
         event=event,
         actor=by.principal,

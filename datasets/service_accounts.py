@@ -13,7 +13,6 @@ from datetime import datetime
 
 from django.contrib.auth.models import Group, User
 from django.db import IntegrityError, transaction
-from guardian.models import UserObjectPermission
 
 from audit import ledger
 from audit.digests import digest_bytes
@@ -21,6 +20,7 @@ from audit.events import Event
 from audit.findings import Finding
 from datasets import tokens
 from datasets.errors import Refused
+from datasets.holdings import permissions
 from datasets.models import Dataset, ServiceToken
 from datasets.people import Person, give_grant, revoke_role, take_grant
 from datasets.policy.roles import Role
@@ -87,11 +87,10 @@ def _create(principal: str, name: str, at: datetime) -> User:
 
 
 def _take_all(account: User, by: Person, reason: str, at: datetime) -> None:
-    rows = UserObjectPermission.objects.filter(
-        user=account, content_type__app_label="datasets", content_type__model="dataset"
-    ).order_by("object_pk", "permission__codename")
-    for key, grant in list(rows.values_list("object_pk", "permission__codename")):
-        dataset = Dataset.objects.get(pk=int(key))
+    rows = permissions().filter(user=account).values_list("object_pk", "permission__codename")
+    given = account.dataset_grants.filter(revoked_at__isnull=True).values_list("dataset_id", "grant")
+    for key, grant in sorted({(int(key), grant) for key, grant in rows} | set(given)):
+        dataset = Dataset.objects.get(pk=key)
         take_grant(user=account, dataset=dataset, grant=grant, by=by, reason=reason, at=at)
     held = account.role_assignments.filter(revoked_at__isnull=True).order_by("role")
     for role in list(held.values_list("role", flat=True)):

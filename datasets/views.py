@@ -15,12 +15,13 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET
-from guardian.models import UserObjectPermission
 
 from datasets import intake, registry
 from datasets.enforcement import visible_versions
 from datasets.errors import Refused
+from datasets.holdings import grants_in_force
 from datasets.models import Dataset, DatasetVersion, PolicyLabel
 from datasets.people import Person, names_of
 from datasets.policy.roles import Role
@@ -132,9 +133,7 @@ def dataset_or_404(person: Person, slug: str) -> Dataset:
 
 
 def _grants(dataset: Dataset) -> list[dict[str, str]]:
-    rows = UserObjectPermission.objects.filter(
-        content_type__app_label="datasets", content_type__model="dataset", object_pk=str(dataset.pk)
-    ).values_list("user_id", "permission__codename")
+    rows = grants_in_force(timezone.now()).filter(dataset=dataset).order_by().values_list("user_id", "grant")
     users = User.objects.in_bulk([user for user, _ in rows])
     found = [
         (users[user].get_full_name() or users[user].username, users[user].username, codename) for user, codename in rows

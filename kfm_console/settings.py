@@ -225,6 +225,7 @@ CELERY_BEAT_SCHEDULE = {
     "fetch-due": {"task": "promotions.tasks.fetch_due", "schedule": 60.0, "options": {"expires": 60}},
     "owed-deliveries": {"task": "promotions.tasks.deliver_owed", "schedule": 30.0, "options": {"expires": 60}},
     "overdue-cases": {"task": "promotions.tasks.tell_overdue", "schedule": 3600.0, "options": {"expires": 3600}},
+    "ended-rights": {"task": "promotions.tasks.end_and_remind", "schedule": 60.0, "options": {"expires": 60}},
     "checkpoint": {"task": "audit.tasks.sign_checkpoint", "schedule": 60.0, "options": {"expires": 300}},
     "store-scrub": {"task": "datasets.tasks.scrub_store", "schedule": 3600.0, "options": {"expires": 3600}},
 }

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from datasets import sources
-from promotions import deliveries, jobs, overdue, pipeline
+from promotions import deliveries, expiring, jobs, overdue, pipeline
 
 
 @shared_task(name="promotions.tasks.run_job")
@@ -36,6 +36,12 @@ def fetch_due() -> None:
 def tell_overdue() -> None:
     """Tells of overdue quarantine cases, once a day each."""
     overdue.tell_overdue(timezone.now())
+
+
+@shared_task(name="promotions.tasks.end_and_remind")
+def end_and_remind() -> None:
+    """Ends roles and grants whose time is over, and reminds of those that end soon."""
+    expiring.end_and_remind(timezone.now())
 
 
 @shared_task(name="promotions.tasks.deliver_owed")

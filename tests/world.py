@@ -19,8 +19,8 @@ from django.utils import timezone
 
 from audit import ledger
 from datasets.intake import DeclaredTerms, record_acquisition
-from datasets.models import Acquisition, Dataset, DatasetVersion
-from datasets.people import Person, appoint_first_admin, assign_role, person_for
+from datasets.models import Acquisition, Dataset, DatasetGrant, DatasetVersion
+from datasets.people import Person, appoint, appoint_first_admin, assign_role, give_grant, person_for
 from datasets.policy.roles import Role
 from datasets.registry import register_dataset
 from promotions import dossier, jobs, pipeline, signoffs, transitions
@@ -103,17 +103,26 @@ class World:
         world = cls()
         admin = world._user("admin")
         appoint_first_admin(user=admin, reason="The first.", at=timezone.now())
+        facts: dict[str, Any] = {"by": world.person("admin"), "reason": "A test.", "at": timezone.now()}
+        appoint(user=world._user("council"), role=Role.COUNCIL, **facts)
+        facts["confirmed_by"] = world.person("council")
         for role in Role:
             if role in {Role.PUBLIC, Role.ADMIN, Role.PIPELINE}:
                 continue
             for name in (role.value, f"{role.value}2"):
-                assign_role(
-                    user=world._user(name), role=role, by=world.person("admin"), reason="A test.", at=timezone.now()
-                )
+                if name not in world.users:
+                    assign_role(user=world._user(name), role=role, **facts)
         world._user("nobody")
         world.users["superuser"] = User.objects.create_superuser("superuser", password=PASSWORD)
         world.dataset = register_dataset(spec=spec or deepcopy(SPEC), by=world.person("contributor"), at=timezone.now())
         return world
+
+    def give(self, name: str, grant: str, *, dataset: Dataset | None = None, **changes: Any) -> DatasetGrant:
+        """A grant on the world's dataset, given by the admin and confirmed by the council."""
+        at = timezone.now()
+        facts = {"by": self.person("admin"), "confirmed_by": self.person("council"), "reason": "A test.", "at": at}
+        user = User.objects.get(username=name)
+        return give_grant(user=user, dataset=dataset or self.dataset, grant=grant, **facts | changes)
 
     def _user(self, name: str) -> User:
         self.users[name] = User.objects.create_user(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from datasets.people import Person, appoint_first_admin, assign_role, person_for
+from datasets.people import Person, appoint, appoint_first_admin, assign_role, person_for
 from datasets.policy.roles import Role
 
 PASSWORD = "prairie-demo-2026"  # noqa: S105 - shown on the sign-in page of the demo, and only there
@@ -45,17 +46,22 @@ DEMO_ACCOUNTS: tuple[Account, ...] = (
 def accounts() -> dict[str, Person]:
     """The demo accounts with their roles, by username."""
     at = timezone.now()
-    admin_account = next(a for a in DEMO_ACCOUNTS if a.role is Role.ADMIN)
-    admin_user = _user(admin_account)
-    if Role.ADMIN not in person_for(admin_user).roles:
-        appoint_first_admin(user=admin_user, reason="The demo's admin.", at=at)
+    first, second = _account(Role.ADMIN), _account(Role.COUNCIL)
+    admin, council = _user(first), _user(second)
+    if Role.ADMIN not in person_for(admin).roles:
+        appoint_first_admin(user=admin, reason="The demo's admin.", at=at)
+    if Role.COUNCIL not in person_for(council).roles:
+        appoint(user=council, role=Role.COUNCIL, by=person_for(admin), reason="The demo's council.", at=at)
+    facts: dict[str, Any] = {"by": person_for(admin), "confirmed_by": person_for(council), "at": at}
     for account in DEMO_ACCOUNTS:
         user = _user(account)
         if account.role not in person_for(user).roles:
-            assign_role(
-                user=user, role=account.role, by=person_for(admin_user), reason=f"The demo's {account.role}.", at=at
-            )
+            assign_role(user=user, role=account.role, reason=f"The demo's {account.role}.", **facts)
     return {a.username: person_for(User.objects.get(username=a.username)) for a in DEMO_ACCOUNTS}
+
+
+def _account(role: Role) -> Account:
+    return next(account for account in DEMO_ACCOUNTS if account.role is role)
 
 
 def _user(account: Account) -> User:

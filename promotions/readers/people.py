@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import User
-from guardian.models import UserObjectPermission
+from django.utils import timezone
 
-from datasets.models import RoleAssignment
-from datasets.people import DATASET_ROLES
+from datasets.holdings import DATASET_ROLES, grants_in_force, roles_in_force
 from datasets.policy.roles import Role
 
 
@@ -25,20 +24,15 @@ class Act:
 
 
 def holders(dataset_pk: int) -> dict[Role, dict[str, str]]:
-    """For each role, principal to name of every active account that holds it on the dataset; two queries."""
+    """For each role, principal to name of every active account that holds it on the dataset now; two queries."""
+    now = timezone.now()
     found: dict[Role, dict[str, str]] = {role: {} for role in Role}
-    active = RoleAssignment.objects.filter(revoked_at__isnull=True, user__is_active=True).select_related("user")
+    active = roles_in_force(now).filter(user__is_active=True).select_related("user")
     for assignment in active.order_by("pk"):
         found[Role(assignment.role)][assignment.user.username] = _name(assignment.user)
-    granted = UserObjectPermission.objects.filter(
-        content_type__app_label="datasets",
-        content_type__model="dataset",
-        object_pk=str(dataset_pk),
-        permission__codename__in=list(DATASET_ROLES),
-        user__is_active=True,
-    ).select_related("user", "permission")
-    for row in granted:
-        found[DATASET_ROLES[row.permission.codename]][row.user.username] = _name(row.user)
+    granted = grants_in_force(now).filter(dataset_id=dataset_pk, grant__in=list(DATASET_ROLES), user__is_active=True)
+    for row in granted.select_related("user").order_by("pk"):
+        found[DATASET_ROLES[row.grant]][row.user.username] = _name(row.user)
     return found
 
 

@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
-from guardian.models import UserObjectPermission
+from django.utils import timezone
 
+from datasets.holdings import DATASET_ROLES, grants_in_force, roles_in_force
 from datasets.intake import UPLOADS
-from datasets.models import Dataset, RoleAssignment, ServiceToken
-from datasets.people import DATASET_ROLES, RESERVED_PRINCIPALS, names_of
+from datasets.models import Dataset, ServiceToken
+from datasets.people import RESERVED_PRINCIPALS, names_of
 from datasets.tokens import DECIDES, SERVICE_GROUP
 from promotions.readers.people import Act
 
@@ -97,13 +98,8 @@ def account_lines(found: Iterable[User], now: datetime) -> list[Account]:
     live = ServiceToken.objects.filter(user__in=users, revoked_at__isnull=True, expires_at__gt=now)
     counts = Counter(live.values_list("user_id", flat=True))
     sends = [grant for grant, role in DATASET_ROLES.items() if role in UPLOADS]
-    given = UserObjectPermission.objects.filter(
-        user__in=users,
-        content_type__app_label="datasets",
-        content_type__model="dataset",
-        permission__codename__in=sends,
-    ).values_list("user_id", "object_pk")
-    pairs = {(user, int(dataset)) for user, dataset in given}
+    given = grants_in_force(now).filter(user__in=users, grant__in=sends)
+    pairs = set(given.values_list("user_id", "dataset_id"))
     rows = {d.pk: d for d in Dataset.objects.filter(pk__in={dataset for _, dataset in pairs}).order_by("slug")}
     return [
         Account(
@@ -118,14 +114,14 @@ def account_lines(found: Iterable[User], now: datetime) -> list[Account]:
 
 def senders() -> list[User]:
     """Open service accounts that may send data somewhere and decide nothing: those that a token can be for."""
-    held = RoleAssignment.objects.filter(revoked_at__isnull=True)
-    granted = UserObjectPermission.objects.filter(content_type__app_label="datasets", content_type__model="dataset")
+    now = timezone.now()
+    held, granted = roles_in_force(now), grants_in_force(now)
     sends = [grant for grant, role in DATASET_ROLES.items() if role in UPLOADS]
     decides = [grant for grant, role in DATASET_ROLES.items() if role in DECIDES]
     may = Q(pk__in=held.filter(role__in=[r.value for r in UPLOADS]).values("user")) | Q(
-        pk__in=granted.filter(permission__codename__in=sends).values("user")
+        pk__in=granted.filter(grant__in=sends).values("user")
     )
     may_not = Q(pk__in=held.filter(role__in=[r.value for r in DECIDES]).values("user")) | Q(
-        pk__in=granted.filter(permission__codename__in=decides).values("user")
+        pk__in=granted.filter(grant__in=decides).values("user")
     )
     return list(serving_accounts().filter(may).exclude(may_not).order_by("username"))

@@ -12,7 +12,16 @@ from datasets import people
 from datasets.enforcement import visible_versions
 from datasets.errors import Refused
 from datasets.models import Dataset, RoleAssignment
-from datasets.people import PUBLIC, appoint_first_admin, assign_role, give_grant, person_for, revoke_role, take_grant
+from datasets.people import (
+    PUBLIC,
+    appoint,
+    appoint_first_admin,
+    assign_role,
+    give_grant,
+    person_for,
+    revoke_role,
+    take_grant,
+)
 from datasets.policy.roles import Role
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +31,13 @@ pytestmark = pytest.mark.django_db
 def admin():
     user = User.objects.create_user("root_of_trust")
     appoint_first_admin(user=user, reason="The first.", at=timezone.now())
+    return person_for(user)
+
+
+@pytest.fixture
+def council(admin):
+    user = User.objects.create_user("cora")
+    appoint(user=user, role=Role.COUNCIL, by=admin, reason="The second.", at=timezone.now())
     return person_for(user)
 
 
@@ -41,9 +57,9 @@ def test_there_is_one_first_admin(admin, user):
     assert refused.value.code == "admin_exists"
 
 
-def test_a_role_is_held_from_assignment_to_revocation_and_both_are_in_the_ledger(admin, user):
+def test_a_role_is_held_from_assignment_to_revocation_and_both_are_in_the_ledger(admin, user, council):
     size = ledger.size()
-    assign_role(user=user, role=Role.STEWARD, by=admin, reason="Owns wells.", at=timezone.now())
+    assign_role(user=user, role=Role.STEWARD, by=admin, confirmed_by=council, reason="Owns wells.", at=timezone.now())
     assert person_for(user).roles == {Role.STEWARD}
     revoke_role(user=user, role=Role.STEWARD, by=admin, reason="Left.", at=timezone.now())
     assert person_for(user).roles == frozenset()
@@ -66,17 +82,18 @@ def test_a_role_is_held_from_assignment_to_revocation_and_both_are_in_the_ledger
         ({"user": "pipeline"}, "name_reserved"),
     ],
 )
-def test_a_role_is_refused(admin, user, change, code):
-    assign_role(user=user, role=Role.COUNCIL, by=admin, reason="Held.", at=timezone.now())
+def test_a_role_is_refused(admin, user, change, code, council):
+    assign_role(user=user, role=Role.COUNCIL, by=admin, confirmed_by=council, reason="Held.", at=timezone.now())
     accounts = {"ann": user, "admin": User.objects.get(username=admin.principal), "pipeline": User(username="pipeline")}
-    request = {"user": user, "role": Role.STEWARD, "by": admin, "reason": "Why not."} | change
+    request = {"user": user, "role": Role.STEWARD, "by": admin, "reason": "Why not.", "confirmed_by": council}
+    request |= change
     request["user"] = accounts.get(request["user"], request["user"])
     request["by"] = person_for(user) if request["by"] == "ann" else request["by"]
     size = ledger.size()
     with pytest.raises(Refused) as refused:
         assign_role(**request, at=timezone.now())
     assert (refused.value.code, ledger.size()) == (code, size)
-    assert RoleAssignment.objects.filter(revoked_at__isnull=True).count() == 2
+    assert RoleAssignment.objects.filter(revoked_at__isnull=True).count() == 3
 
 
 def test_a_role_that_is_not_held_cant_be_revoked(admin, user):
@@ -84,18 +101,28 @@ def test_a_role_that_is_not_held_cant_be_revoked(admin, user):
         revoke_role(user=user, role=Role.STEWARD, by=admin, reason="Tidy.", at=timezone.now())
 
 
-def test_a_role_change_rolls_back_when_the_ledger_refuses_it(admin, user, monkeypatch):
+def test_a_role_change_rolls_back_when_the_ledger_refuses_it(admin, user, monkeypatch, council):
     def full(**_):
         raise ledger.LedgerError("no room")
 
     monkeypatch.setattr(people.ledger, "append", full)
     with pytest.raises(ledger.LedgerError):
-        assign_role(user=user, role=Role.STEWARD, by=admin, reason="Owns wells.", at=timezone.now())
+        assign_role(
+            user=user, role=Role.STEWARD, by=admin, confirmed_by=council, reason="Owns wells.", at=timezone.now()
+        )
     assert not RoleAssignment.objects.filter(user=user).exists()
 
 
-def test_a_grant_gives_a_role_on_its_dataset_alone(admin, user, dataset):
-    give_grant(user=user, dataset=dataset, grant="steward_dataset", by=admin, reason="Owns it.", at=timezone.now())
+def test_a_grant_gives_a_role_on_its_dataset_alone(admin, user, dataset, council):
+    give_grant(
+        user=user,
+        dataset=dataset,
+        grant="steward_dataset",
+        by=admin,
+        confirmed_by=council,
+        reason="Owns it.",
+        at=timezone.now(),
+    )
     person = person_for(user)
     assert (person.roles, person.roles_on(dataset.pk), person.roles_on(dataset.pk + 1)) == (
         frozenset(),
@@ -119,19 +146,27 @@ def test_an_unknown_grant_is_refused_both_ways(admin, user, dataset, grant):
         assert refused.value.code == code
 
 
-def test_a_grant_is_given_once_and_taken_once(admin, user, dataset):
+def test_a_grant_is_given_once_and_taken_once(admin, user, dataset, council):
     words = {"user": user, "dataset": dataset, "grant": "read_restricted", "by": admin, "reason": "Study."}
-    give_grant(**words, at=timezone.now())
+    give_grant(**words, confirmed_by=council, at=timezone.now())
     with pytest.raises(Refused, match="already"):
-        give_grant(**words, at=timezone.now())
+        give_grant(**words, confirmed_by=council, at=timezone.now())
     take_grant(**words, at=timezone.now())
     with pytest.raises(Refused, match="does not hold"):
         take_grant(**words, at=timezone.now())
     assert ledger.entries_about("user/ann").count() == 2
 
 
-def test_read_restricted_is_no_role(admin, user, dataset):
-    give_grant(user=user, dataset=dataset, grant="read_restricted", by=admin, reason="Study.", at=timezone.now())
+def test_read_restricted_is_no_role(admin, user, dataset, council):
+    give_grant(
+        user=user,
+        dataset=dataset,
+        grant="read_restricted",
+        by=admin,
+        confirmed_by=council,
+        reason="Study.",
+        at=timezone.now(),
+    )
     assert person_for(user).roles_on(dataset.pk) == frozenset()
 
 
@@ -153,8 +188,8 @@ def test_an_account_called_like_the_console_itself_is_nobody(name):
     assert person_for(User.objects.create_user(name)) is PUBLIC
 
 
-def test_anonymous_and_inactive_users_are_the_public(admin, user):
-    assign_role(user=user, role=Role.STEWARD, by=admin, reason="Owns wells.", at=timezone.now())
+def test_anonymous_and_inactive_users_are_the_public(admin, user, council):
+    assign_role(user=user, role=Role.STEWARD, by=admin, confirmed_by=council, reason="Owns wells.", at=timezone.now())
     user.is_active = False
     user.save()
     assert person_for(user) is PUBLIC

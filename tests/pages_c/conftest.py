@@ -10,7 +10,6 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
-from guardian.shortcuts import assign_perm
 
 from datasets.models import FetchAttempt, Source
 from datasets.sources import SourceFields, record_source
@@ -97,6 +96,6 @@ def granted(world: World) -> Callable[..., None]:  # noqa: F811 - the fixture
     """``granted("nobody", dataset, "contribute_dataset")``."""
 
     def give(name: str, dataset: Any, grant: str) -> None:
-        assign_perm(f"datasets.{grant}", User.objects.get(username=name), dataset)
+        world.give(name, grant, dataset=dataset)
 
     return give

@@ -27,9 +27,9 @@ pytestmark = pytest.mark.slow
 
 
 def give(world, name: str, role: Role) -> None:
-    assign_role(
-        user=User.objects.get(username=name), role=role, by=world.person("admin"), reason="A test.", at=timezone.now()
-    )
+    second = world.person("council2" if name == "council" else "council")
+    facts = {"by": world.person("admin"), "confirmed_by": second, "reason": "A test.", "at": timezone.now()}
+    assign_role(user=User.objects.get(username=name), role=role, **facts)
 
 
 def proof_of(name: str, at=None) -> Reauthenticated:

@@ -155,8 +155,9 @@ def label(world, version):
 
 def role(world, version):
     return lambda: assign_role(
-        user=User.objects.get(username="nobody"), role=Role.AUDITOR, by=world.person("admin"), reason="New.", at=AT
-    )
+        user=User.objects.get(username="nobody"), role=Role.AUDITOR, by=world.person("admin"), reason="New.", at=AT,
+        confirmed_by=world.person("council"),
+    )  # fmt: skip
 
 
 def no_role(world, version):
@@ -168,8 +169,9 @@ def no_role(world, version):
 def grant(world, version):
     user = User.objects.get(username="nobody")
     return lambda: give_grant(
-        user=user, dataset=version.dataset, grant="steward_dataset", by=world.person("admin"), reason="New.", at=AT
-    )
+        user=user, dataset=version.dataset, grant="steward_dataset", by=world.person("admin"), reason="New.", at=AT,
+        confirmed_by=world.person("council"),
+    )  # fmt: skip
 
 
 def no_grant(world, version):

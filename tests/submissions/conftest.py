@@ -133,7 +133,7 @@ def service_account(world: World, name: str, *, role: Role | None = None, grant:
     if not grant:
         take_grant(dataset=world.dataset, grant=service_accounts.GRANT, **changed)
     if role:
-        assign_role(role=role, **changed)
+        assign_role(role=role, confirmed_by=world.person("council"), **changed)
     return account
 
 

@@ -94,7 +94,7 @@ def test_closing_takes_tokens_grants_and_roles_and_leaves_what_was_sent(sender, 
     run, account = sender.opened(), sender.account
     token_for(world, account, name="second")
     facts = {"by": world.person("admin"), "reason": "A test.", "at": timezone.now()}
-    assign_role(user=account, role=Role.PIPELINE, **facts)
+    assign_role(user=account, role=Role.PIPELINE, confirmed_by=world.person("council"), **facts)
     closed(world, account)
     account.refresh_from_db()
     assert not account.is_active
