@@ -23,13 +23,15 @@ _MOST_HEADER_BYTES = 16 * 1024 * 1024
 _DEEPEST = 16
 _DATA, _DICTIONARY, _DATA_V2 = 0, 2, 3
 _VARINT_BITS = 70
+#: Fields of a column chunk that say that it lies in another file, or is encrypted.
+_ELSEWHERE = frozenset({1, 8, 9})
 # Thrift's compact types
 _TRUE, _FALSE, _I8, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 12
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """``kind``: ``data`` or ``dictionary``; ``count``: of values; ``statistics``: raw fields; ``body``: decompressed."""
+    """``kind``: ``data`` or ``dictionary``; ``count``: of values; ``statistics``: raw; ``body``: decompressed."""
 
     kind: str
     count: int
@@ -67,7 +69,7 @@ class Footer:
         for number, group in enumerate(self.fields.get(4, ())):
             for outer in group[1]:
                 fields = outer.get(3)
-                if fields is None or 1 in outer or 8 in outer or 9 in outer:
+                if fields is None or _ELSEWHERE & outer.keys():
                     raise ValueError("a column lies outside of the file, or is encrypted")
                 start = min(fields[9], fields.get(11) or fields[9])
                 path = tuple(part.decode() for part in fields[3])
