@@ -1,7 +1,8 @@
 """Writer: asks the decision point and keeps the answer. Keeps clause C1's record.
 
-Every answer that someone acts on is a row with its canonical document and the digest of the policies that made it, so
-that it can be replayed. Label facts come from the rows admins manage; the engine itself knows no database.
+Every answer that someone acts on is a row with its canonical document and the digest of the policies that made it;
+those are kept whole, once, so that it can be replayed (``replays``). Label facts come from the rows admins manage; the
+engine itself knows no database.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +21,7 @@ from datasets.people import Person
 from datasets.policy import bundle, engine
 from datasets.policy.labels import LabelFacts
 from datasets.policy.obligations import ObligationError, parse_obligations
-from datasets.policy.requests import Action, PolicyRequest, ResourceFacts
+from datasets.policy.requests import Action, PolicyRequest, ResourceFacts, request_from_json
 from datasets.policy.roles import READ_RESTRICTED, Role
 from datasets.receipts import instant
 
@@ -156,7 +158,17 @@ def document_of(row: PolicyDecision) -> dict[str, Any]:
     return document
 
 
-def replay(row: PolicyDecision) -> dict[str, Any] | None:
-    """The answer of today's policies on yesterday's request, or ``None`` when the request can't be read."""
-    again = engine.replay(document_of(row), labels=label_facts()).decision
-    return None if again is None else again.as_json()
+def ask_again(row: PolicyDecision) -> dict[str, Any] | None:
+    """What today's policies answer to yesterday's request, with today's embargo; ``None``: it can't be read."""
+    document = document_of(row)
+    try:
+        request = request_from_json(document["request"])
+        if row.version is not None:
+            until = embargo_day(row.version.dataset_id)
+            request = replace(request, resource=replace(request.resource, embargo_until=until))
+        decision_id, evaluated_at = document["decision_id"], document["evaluated_at"]
+    except (KeyError, TypeError, ValueError):
+        return None
+    labels = label_facts()
+    again = engine.decide(request, labels=labels, decision_id=decision_id, evaluated_at=evaluated_at)
+    return again.as_json()

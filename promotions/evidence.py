@@ -274,7 +274,7 @@ def _sensitivity(shelf: Shelf, *, whole: bool) -> c_sensitivity.Evidence:
         label=shelf.version.policy_label_id,
         known_labels=tuple(PolicyLabel.objects.order_by("name").values_list("name", flat=True)),
         decision=decisions.document_of(decision) if decision else None,
-        replayed=_answer(decisions.replay(decision)) if decision else None,
+        replayed=_answer(decisions.ask_again(decision)) if decision else None,
         output_digest=shelf.measured(output.artifact_id) if output else None,
         verified_digest=report.get("verified_digest") if report else None,
         verification=tuple(Finding(**f) for f in report["findings"]) if report else None,

@@ -16,7 +16,7 @@ from typing import Any, Literal, cast
 from datasets.policy import bundle
 from datasets.policy.labels import LabelFacts, is_tightening, looser_than_built_in
 from datasets.policy.obligations import Obligation, ObligationError, parse_obligations, union
-from datasets.policy.reasons import ALLOW_REASONS, DENY_REASONS
+from datasets.policy.reasons import ALLOW_REASONS, DENY_REASONS, NO_ANSWER
 from datasets.policy.requests import (
     READING_ACTIONS,
     STANDINGS,
@@ -205,29 +205,46 @@ def _read_answer(document: Mapping[str, Any], required: tuple[Obligation, ...]) 
     return _Answer(cast("Outcome", outcome), tuple(sorted(codes)), rule_id, obliged)
 
 
+Verdict = Literal["same", "differs", "not_kept", "bundle_differs", "no_answer", "unreadable"]
+
+
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """``same``: the stored answer came out again; ``differs``: another answer under the same bundle;
-    ``bundle_differs``: policies or label facts changed, so the answer proves nothing; ``unreadable``: no decision.
+    """``same``: the stored answer came out again; ``differs``: another answer under the same bundle.
+
+    The others say why it could not be replayed: ``not_kept``: no bundle was given; ``bundle_differs``: the one given is
+    not the one that decided; ``no_answer``: the engine had failed then, or fails now; ``unreadable``: no decision.
     """
 
-    verdict: Literal["same", "differs", "bundle_differs", "unreadable"]
+    verdict: Verdict
     decision: PolicyDecision | None
     message: str
 
 
-def replay(document: Mapping[str, Any], *, labels: Mapping[str, LabelFacts]) -> Replay:
-    """Decides the request inside a stored decision again, with its own id and time, and compares."""
+def replay(document: Mapping[str, Any], *, policies: bundle.Policies | None) -> Replay:
+    """Decides the request inside a stored decision again, with its own id, time and *policies*, and compares."""
+    if policies is None:
+        return Replay("not_kept", None, "The policies that made this decision were not kept.")
     try:
-        request = request_from_json(document["request"])
+        if policies.digest != document["policy_bundle_digest"]:
+            return Replay("bundle_differs", None, "These are not the policies that made this decision.")
         again = decide(
-            request, labels=labels, decision_id=document["decision_id"], evaluated_at=document["evaluated_at"]
+            request_from_json(document["request"]),
+            labels=policies.labels,
+            decision_id=document["decision_id"],
+            evaluated_at=document["evaluated_at"],
+            evaluator=bundle.evaluator_of(policies.sources),
         )
-        stored_digest = document["policy_bundle_digest"]
+        failed = NO_ANSWER & {*document["reason_codes"], *again.reason_codes}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return Replay("unreadable", None, f"This is no stored policy decision: {error}.")
-    if stored_digest != again.policy_bundle_digest:
-        return Replay("bundle_differs", again, "Policies or label facts have changed since this decision was made.")
-    if again.as_json() != dict(document):
+    if failed:
+        return Replay("no_answer", again, "The engine gave no answer, then or now, so there is nothing to compare.")
+    if _said(again.as_json()) != _said(document):
         return Replay("differs", again, "The same policies give another answer than the one stored.")
     return Replay("same", again, "The same policies give the same answer.")
+
+
+def _said(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What was answered. The request is what was asked: a fact that later code adds to it is not another answer."""
+    return {name: value for name, value in document.items() if name != "request"}

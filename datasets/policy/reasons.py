@@ -53,3 +53,6 @@ DENY_REASONS: dict[str, str] = {
     "engine_undefined": "The policy engine gave no answer.",
     "engine_malformed": "The policy engine's answer is not of the right shape.",
 }
+
+#: Denials that say nothing of the policies: the engine failed. They can't be replayed.
+NO_ANSWER: frozenset[str] = frozenset({"engine_error", "engine_timeout", "engine_undefined", "engine_malformed"})

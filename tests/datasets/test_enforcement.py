@@ -140,4 +140,4 @@ def test_c1_enforcing_keeps_the_answer(matrix):
     )
     kept = enforce(PUBLIC, row, Action.READ, at=timezone.now())
     assert (kept.decision, kept.version_id, kept.principal) == ("deny", row.pk, "public")
-    assert decisions.replay(kept) == decisions.document_of(kept)
+    assert decisions.ask_again(kept) == decisions.document_of(kept)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from audit import ledger
 from datasets import decisions, environment, runs
-from datasets.decisions import ask, document_of, replay, request_for, resource_of
+from datasets.decisions import ask, ask_again, document_of, request_for, resource_of
 from datasets.models import Artifact, DatasetVersion, PolicyDecision, PolicyLabel, RunReceipt
 from datasets.people import PIPELINE
 from datasets.policy.requests import Action
@@ -125,7 +125,7 @@ def test_c1_a_decision_is_kept_whole_and_replays_the_same(version):
     row = PolicyDecision.objects.filter(version=version).first()
     document = document_of(row)
     assert (document["decision_id"], document["decision"]) == (row.decision_id, row.decision)
-    assert replay(row) == document
+    assert ask_again(row) == document
 
 
 def test_c1_a_thousand_stored_decisions_replay_the_same_by_sample(world, version):
@@ -162,14 +162,14 @@ def test_c1_a_thousand_stored_decisions_replay_the_same_by_sample(world, version
         )
     PolicyDecision.objects.bulk_create(rows)
     for row in chooser.sample(rows, 60):
-        assert replay(PolicyDecision.objects.get(pk=row.pk)) == document_of(row)
+        assert ask_again(PolicyDecision.objects.get(pk=row.pk)) == document_of(row)
     assert {row.decision for row in rows} == {"allow", "deny"}
 
 
 def test_c1_a_label_that_admins_changed_shows_in_the_replay(version):
     row = PolicyDecision.objects.filter(version=version).first()
     PolicyLabel.objects.filter(name="internal").update(tightness=21)
-    assert replay(row)["policy_bundle_digest"] != document_of(row)["policy_bundle_digest"]
+    assert ask_again(row)["policy_bundle_digest"] != document_of(row)["policy_bundle_digest"]
 
 
 def test_c1_a_label_row_no_one_can_read_denies_and_breaks_nothing(world, version):

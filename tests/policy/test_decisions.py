@@ -90,12 +90,24 @@ def test_c1_a_failing_engine_denies(monkeypatch, answer, code):
     assert ask("public", "read", "public").reason_codes == (code,)
 
 
+SHIPPED = bundle.Policies(bundle.policy_sources(), BUILT_IN_LABELS)
+
+
 def test_a_stored_decision_replays_and_a_forged_one_does_not():
     stored = ask("public", "read", "internal").as_json()
-    assert replay(stored, labels=BUILT_IN_LABELS).verdict == "same"
-    assert replay({**stored, "decision": "allow"}, labels=BUILT_IN_LABELS).verdict == "differs"
-    assert replay({**stored, "policy_bundle_digest": "sha256:0"}, labels=BUILT_IN_LABELS).verdict == "bundle_differs"
-    assert replay({}, labels=BUILT_IN_LABELS).verdict == "unreadable"
+    assert replay(stored, policies=SHIPPED).verdict == "same"
+    assert replay({**stored, "decision": "allow"}, policies=SHIPPED).verdict == "differs"
+    assert replay({**stored, "policy_bundle_digest": "sha256:0"}, policies=SHIPPED).verdict == "bundle_differs"
+    assert replay(stored, policies=None).verdict == "not_kept"
+    assert replay({}, policies=SHIPPED).verdict == "unreadable"
+
+
+def test_a_decision_that_the_engine_failed_to_make_is_not_said_to_replay(monkeypatch):
+    with monkeypatch.context() as failing:
+        failing.setattr(bundle, "evaluator", lambda: {}["no engine"])
+        stored = ask("public", "read", "public").as_json()
+    assert stored["reason_codes"] == ["engine_error"]
+    assert replay(stored, policies=SHIPPED).verdict == "no_answer"
 
 
 def test_quarantine_tightens_every_other_label():
