@@ -22,6 +22,9 @@ _INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 _SUFFIX = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"
 _NUMBER = r"0|[1-9][0-9]{0,17}"
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_GRAPH_ENTITY = (
+    rf"{_IDENTIFIER}|kfm://dataset/{_SLUG}@{_VERSION}|kfm://artifact/{_SHA256}|kfm://run/{_INSTANT}\.{_SUFFIX}"
+)
 _FORBIDDEN = re.compile(r"[^\x21-\x7e]|[%?\\]|\.\.")
 
 
@@ -226,13 +229,15 @@ class DocReference:
 
 @dataclass(frozen=True, slots=True)
 class GraphReference:
-    """``graph://<entity>[#rel=<type>]``."""
+    """``graph://<entity>[#rel=<type>]``; an entity of our own is named by its whole reference, ``kfm://dataset/…@…``,
+    ``kfm://artifact/…`` or ``kfm://run/…``, as a run is in ``prov://``.
+    """
 
     entity: str
     relation: str | None = None
 
     def __post_init__(self) -> None:
-        _require(_IDENTIFIER, self.entity, "graph entity")
+        _require(_GRAPH_ENTITY, self.entity, "graph entity")
         if self.relation is not None:
             _require(_IDENTIFIER, self.relation, "relation type")
 
@@ -265,7 +270,7 @@ _EVIDENCE: tuple[tuple[re.Pattern[str], Callable[..., EvidenceRef]], ...] = (
         lambda scheme, instant, suffix: ProvReference(RunReference(instant, suffix), abbreviated=scheme is None),
     ),
     (re.compile(rf"doc://({_SHA256})#page=({_NUMBER})&span=({_NUMBER}):({_NUMBER})"), _doc),
-    (re.compile(rf"graph://({_IDENTIFIER})(?:#rel=({_IDENTIFIER}))?"), GraphReference),
+    (re.compile(rf"graph://({_GRAPH_ENTITY})(?:#rel=({_IDENTIFIER}))?"), GraphReference),
 )
 
 

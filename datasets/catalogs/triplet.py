@@ -44,6 +44,10 @@ class Statements:
         """IRIs, blank node names and literal texts, without language or datatype."""
         return set(self._objects.get((subject, predicate), ()))
 
+    def predicates(self, subject: str) -> list[str]:
+        """What is said of *subject*, by the IRIs of the predicates."""
+        return sorted(predicate for name, predicate in self._objects if name == subject)
+
     def instances(self, class_iri: str) -> set[str]:
         return {
             subject
