@@ -29,7 +29,7 @@ from promotions import gates, library, permissions, resolutions
 from promotions.evidence import Shelf
 from promotions.models import CaseComment, QuarantineCase, Resolution, Severity
 from promotions.readers import inbox_map
-from promotions.readers.deciding import Offer
+from promotions.readers.offers import Offer
 from promotions.readers.quality_rows import NOT_NOW, WHO
 from promotions.readers.quarantine import WORDS, all_ways, people_of
 from promotions.readers.version_page import INSIDERS

@@ -12,7 +12,7 @@ from datasets.people import Person
 from datasets.policy.roles import Role
 from promotions import permissions, roles
 from promotions.models import QuarantineCase, Resolution
-from promotions.readers.deciding import Offer
+from promotions.readers.offers import Offer
 from promotions.readers.people import holders, who_can
 from promotions.states import ReasonCode, Verb
 

@@ -23,7 +23,7 @@ from promotions import dossier as dossiers
 from promotions import forms as shown
 from promotions import jobs, labels, proposals, signoffs, transitions
 from promotions.models import Dossier
-from promotions.readers import board, deciding
+from promotions.readers import board, deciding, offers
 from promotions.states import ReasonCode
 from promotions.views.asking import crumbs, moves_and_names, person_of, user_of, version_or_404, version_to_act_on
 
@@ -228,9 +228,9 @@ def _form(
 ) -> forms.Form:
     kind = ACTS[name].form
     if name == "sign":
-        return shown.SignForm(typed, may=deciding.roles_to_sign(found) if found else ())
+        return shown.SignForm(typed, may=offers.roles_to_sign(found) if found else ())
     if name == "label":
-        return shown.LabelForm(typed, choices=deciding.looser_or_none(found or _table(request, version)))
+        return shown.LabelForm(typed, choices=offers.tighter_labels(found or _table(request, version)))
     return kind(typed)
 
 
@@ -250,10 +250,10 @@ def _show(  # noqa: PLR0913 - what the page of an action is made of
     refused: Refused | None = None,
 ) -> HttpResponse:
     found = _table(request, version, fresh=refused is not None)
-    offer = next((offer for offer in deciding.offers(found) if offer.name == name), None)
+    offer = next((offer for offer in offers.offers(found) if offer.name == name), None)
     chosen = form or _form(request, version, name, None, found)
     if isinstance(chosen, shown.SignForm):
-        chosen.offer(deciding.roles_to_sign(found))
+        chosen.offer(offers.roles_to_sign(found))
     changed = (
         _changed(request, version, found, chosen) if refused is not None and refused.code == "dossier_changed" else []
     )

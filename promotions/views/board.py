@@ -16,7 +16,7 @@ from datasets.people import Person, names_of
 from datasets.policy.requests import Action
 from promotions.evidence import Shelf
 from promotions.models import Job, JobState, Standing
-from promotions.readers import board, changes, deciding
+from promotions.readers import board, changes, deciding, offers
 from promotions.readers.version_page import extent_words
 from promotions.states import PUBLISHING_VERB, State
 from promotions.views.asking import crumbs, moves_and_names, person_of, version_or_404
@@ -51,7 +51,7 @@ def board_context(person: Person, version: DatasetVersion) -> dict[str, Any]:
     before = changes.facts_of(Shelf.open(published, fresh=False)) if published else None
     compared = changes.compare(before, after)
     tone, sentence, detail = deciding.sentence(found)
-    offers = deciding.offers(found)
+    offered = offers.offers(found)
     return {
         "version": version,
         "standing": seen.standing,
@@ -68,8 +68,8 @@ def board_context(person: Person, version: DatasetVersion) -> dict[str, Any]:
         "state_shape": {"idle": "not_run"}.get(tone, tone),
         "decision": {"tone": tone, "sentence": sentence, "detail": detail},
         "signatures": deciding.signature_lines(found),
-        "offers": offers,
-        "withheld": [offer for offer in offers if not offer.allowed],
+        "offers": offered,
+        "withheld": [offer for offer in offered if not offer.allowed],
         "signable": found.state in PUBLISHING_VERB,
         "running": Job.objects.filter(version=version, state__in=[JobState.QUEUED, JobState.RUNNING]).first(),
         "proposer": names.get(found.proposer, found.proposer),
