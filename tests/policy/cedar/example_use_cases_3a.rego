@@ -1,0 +1,10 @@
+package kfm.policy
+
+import rego.v1
+
+forbid contains id if some id in set()
+
+permit contains "policy0" if {
+	input.action == "Action::view"
+	"Album::jane_vacation" in resource_in
+}

@@ -1,0 +1,17 @@
+package kfm.policy
+
+import rego.v1
+
+forbid contains id if some id in set()
+
+permit contains "policy0" if {
+	input.principal == "User::alice"
+	input.action == "Action::view"
+	"Album::jane_vacation" in resource_in
+}
+
+permit contains "policy1" if {
+	input.principal == "User::bob"
+	input.action in {"Action::view", "Action::edit"}
+	"Account::bob" in resource_in
+}
