@@ -100,9 +100,8 @@ def _assign(  # noqa: PLR0913 - as above
     if role is Role.PUBLIC:
         raise Refused("role_not_assignable", "Everyone is the public; that role is not assigned.")
     _lock(user)
-    held = RoleAssignment.objects.filter(user=user, role=role.value, revoked_at__isnull=True).first()
-    if held is not None:
-        _check_prolongs(held.expires_at, expires_at, at, f"{user.username} holds the role {role} already.", "role")
+    check_makes_way(user, role.value, None, expires_at, at)
+    for held in RoleAssignment.objects.filter(user=user, role=role.value, revoked_at__isnull=True):
         _close(held, at, f"{by.principal}: prolonged")
     assignment = RoleAssignment(
         user=user,
@@ -159,7 +158,9 @@ def give_grant(  # noqa: PLR0913 - who gives whom what, why, until when, and who
     check_end(expires_at, at)
     second = check_second(confirmed_by, by=by, user=user, what=grant) if needs_second(grant) else ""
     _lock(user)
-    _clear_grant(user, dataset, grant, by, at, expires_at)
+    check_makes_way(user, grant, dataset, expires_at, at)
+    for old in DatasetGrant.objects.filter(user=user, dataset=dataset, grant=grant, revoked_at__isnull=True):
+        close_grant(old, by.principal, at, "given anew")
     row = DatasetGrant.objects.create(
         user=user,
         dataset=dataset,
@@ -203,23 +204,17 @@ def close_grant(row: DatasetGrant, by: str, at: datetime, reason: str) -> None:
     row.save(update_fields=["revoked_at", "revoked_by"])
 
 
-def _clear_grant(  # noqa: PLR0913 - as ``give_grant``
-    user: User, dataset: Dataset, grant: str, by: Person, at: datetime, end: datetime | None
-) -> None:
-    """Makes room for a new row: one that is prolonged, has ended, or lacks its permission makes way."""
-    row = DatasetGrant.objects.filter(user=user, dataset=dataset, grant=grant, revoked_at__isnull=True).first()
-    if row is None:
-        return
-    if grants_in_force(at).filter(pk=row.pk).exists():
-        words = f"{user.username} holds {grant} on {dataset.slug} already."
-        _check_prolongs(row.expires_at, end, at, words, "grant")
-    close_grant(row, by.principal, at, "given anew")
-
-
-def _check_prolongs(held: datetime | None, wanted: datetime | None, at: datetime, words: str, what: str) -> None:
-    ended = held is not None and held <= at
-    if not ended and (held is None or (wanted is not None and wanted <= held)):
-        raise Refused(f"{what}_held_already", f"{words} Take it away first, or give a later end.")
+def check_makes_way(user: User, right: str, dataset: Dataset | None, end: datetime | None, at: datetime) -> None:
+    """What is held already makes way only for a later end, or for none. Raises ``Refused``."""
+    held: DatasetGrant | RoleAssignment | None
+    if dataset is None:
+        held = roles_in_force(at).filter(user=user, role=right).first()
+        code, words = "role_held_already", f"{user.username} holds the role {right} already."
+    else:
+        held = grants_in_force(at).filter(user=user, dataset=dataset, grant=right).first()
+        code, words = "grant_held_already", f"{user.username} holds {right} on {dataset.slug} already."
+    if held is not None and (held.expires_at is None or (end is not None and end <= held.expires_at)):
+        raise Refused(code, f"{words} Take it away first, or give a later end.")
 
 
 def check_gives(by: Person, user: User, reason: str) -> None:

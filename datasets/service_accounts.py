@@ -65,7 +65,7 @@ def close_account(*, account_pk: int, reason: str, by: Person, at: datetime) -> 
             raise Refused("closed_already", f"{account.username} is closed already.")
         for token in ServiceToken.objects.filter(user=account, revoked_at__isnull=True).order_by("pk"):
             tokens.revoke(token_pk=token.pk, reason=reason, by=by, at=at)
-        _take_all(account, by, reason.strip(), at)
+        take_all(account, by, reason.strip(), at)
         if User.objects.filter(pk=account.pk, is_active=True).update(is_active=False) != 1:
             raise Refused("closed_already", f"{account.username} was closed meanwhile.")
         account.is_active = False
@@ -86,7 +86,8 @@ def _create(principal: str, name: str, at: datetime) -> User:
         raise refusal from error
 
 
-def _take_all(account: User, by: Person, reason: str, at: datetime) -> None:
+def take_all(account: User, by: Person, reason: str, at: datetime) -> None:
+    """Takes every role and grant, also a grant of which only the row or only the permission is there."""
     rows = permissions().filter(user=account).values_list("object_pk", "permission__codename")
     given = account.dataset_grants.filter(revoked_at__isnull=True).values_list("dataset_id", "grant")
     for key, grant in sorted({(int(key), grant) for key, grant in rows} | set(given)):
