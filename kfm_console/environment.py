@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from datasets.upstream.errors import UpstreamRefused
+from datasets.upstream.urls import check_pattern
+
 
 class SettingsError(Exception):
     """A setting can't be used; the message names it, the rule and the next step."""
@@ -124,3 +127,12 @@ def directories(value: str, *, name: str) -> tuple[Path, ...]:
     if any(not path.is_absolute() or path == Path(path.anchor) for path in found):
         raise SettingsError(f"{name} lists absolute directories, and never the root of the disk.")
     return tuple(path.resolve() for path in found)
+
+
+def host_patterns(value: str, *, name: str) -> tuple[str, ...]:
+    """Hosts (``data.example.org``) and suffixes (``*.example.org``), separated by commas; ``*`` alone: every host."""
+    found = tuple(part.strip() for part in value.split(",") if part.strip())
+    try:
+        return tuple(part if part == "*" else check_pattern(part) for part in found)
+    except UpstreamRefused:
+        raise SettingsError(f"{name} lists hosts such as spdx.org or *.ks.gov, separated by commas, or “*”.") from None

@@ -11,7 +11,7 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from django.core.management.utils import get_random_secret_key
 
-from kfm_console.environment import SettingsError, credentials, database, directories, flag
+from kfm_console.environment import SettingsError, credentials, database, directories, flag, host_patterns
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("KFM_VAR_DIR", BASE_DIR / "var"))
@@ -186,6 +186,8 @@ _DEMO_ROOT = str((VAR_DIR / "demo_upstream").resolve()) if KFM_DEMO and not PROD
 KFM_SOURCE_ROOTS = directories(os.environ.get("KFM_SOURCE_ROOTS", _DEMO_ROOT), name="KFM_SOURCE_ROOTS")
 KFM_SOURCE_CREDENTIALS = credentials(os.environ.get("KFM_SOURCE_CREDENTIALS", ""))
 KFM_FETCH_MAX_BYTES = int(os.environ.get("KFM_FETCH_MAX_BYTES", str(5 * 1024**3)))
+# Outside addresses that catalogs name are asked only at hosts that a source names, and at these ("*": any public host).
+KFM_LINK_HOSTS = host_patterns(os.environ.get("KFM_LINK_HOSTS", ""), name="KFM_LINK_HOSTS")
 KFM_FETCH_MAX_SECONDS = int(os.environ.get("KFM_FETCH_MAX_SECONDS", "3600"))
 
 # --- the store, the ledger's key ---
@@ -225,6 +227,8 @@ CELERY_BEAT_SCHEDULE = {
     "fetch-due": {"task": "promotions.tasks.fetch_due", "schedule": 60.0, "options": {"expires": 60}},
     "owed-deliveries": {"task": "promotions.tasks.deliver_owed", "schedule": 30.0, "options": {"expires": 60}},
     "overdue-cases": {"task": "promotions.tasks.tell_overdue", "schedule": 3600.0, "options": {"expires": 3600}},
+    "catalog-drift": {"task": "promotions.tasks.check_catalogs", "schedule": 300.0, "options": {"expires": 300}},
+    "outside-links": {"task": "promotions.tasks.check_links", "schedule": 3600.0, "options": {"expires": 3600}},
     "ended-rights": {"task": "promotions.tasks.end_and_remind", "schedule": 60.0, "options": {"expires": 60}},
     "checkpoint": {"task": "audit.tasks.sign_checkpoint", "schedule": 60.0, "options": {"expires": 300}},
     "store-scrub": {"task": "datasets.tasks.scrub_store", "schedule": 3600.0, "options": {"expires": 3600}},

@@ -26,8 +26,10 @@ from promotions.requests import (
     request_due,
     request_fetch,
     request_intake,
+    request_links,
     request_promotion,
     request_rebuild,
+    request_recovery,
     request_reprocess,
     subject_of,
 )
@@ -49,8 +51,10 @@ __all__ = [
     "request_due",
     "request_fetch",
     "request_intake",
+    "request_links",
     "request_promotion",
     "request_rebuild",
+    "request_recovery",
     "request_reprocess",
     "retry",
 ]

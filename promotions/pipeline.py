@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,10 +24,10 @@ from datasets.formats.errors import UnreadableSource
 from datasets.models import Acquisition, Dataset, DatasetVersion
 from datasets.people import PIPELINE, Person, person_named
 from datasets.runs import current_receipts
-from datasets.steps import catalog, fetch, ingest, normalize, rebuild, validate
-from datasets.steps.workspace import Workspace
+from datasets.steps import ask_links, catalog, fetch, ingest, normalize, rebuild, validate
+from datasets.steps.workspace import Listener, Workspace
 from datasets.zones.store import StoreError
-from promotions import cases, dossier, gates, jobs, permissions, proposals, roles, transitions
+from promotions import cases, dossier, gates, jobs, permissions, proposals, recovery, roles, transitions
 from promotions.dossier import GatesFailed
 from promotions.models import Job, JobKind, Mode, Proposal, Standing
 from promotions.proposals import OPEN_STATES
@@ -44,6 +44,10 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("catalog", "Build DCAT, STAC and PROV"),
     ("evaluate", "Evaluate the gates"),
     ("rebuild", "Rebuild the projections and compare them"),
+    ("compare", "Rebuild the catalogs in memory and compare every file"),
+    ("mend", "Put back what is lost and follow every cross-link"),
+    ("name_links", "Read the outside addresses that catalogs name"),
+    ("ask_links", "Ask the addresses that are owed"),
 )
 
 REASON_OF_GATE: dict[str, ReasonCode] = {
@@ -90,8 +94,8 @@ def _fail(job: Job, code: str, message: str, fix: str) -> None:
 
 
 def _steps(job: Job, reporter: jobs.Reporter) -> None:
-    if job.kind == JobKind.REBUILD:
-        _rebuild(job, reporter)
+    if job.kind in _UPKEEP:
+        _UPKEEP[job.kind](job, reporter)
         return
     if job.kind == JobKind.FETCH and job.acquisition is None and _fetch(job, reporter) is None:
         return
@@ -130,9 +134,41 @@ def _rebuild(job: Job, reporter: jobs.Reporter) -> None:
         raise Refused("nothing_to_rebuild", "This run names no version, so there is nothing to rebuild.")
     reporter.step("rebuild", "Rebuilding the projections from the recorded facts.")
     version = _fresh(job.version)
-    proposal = Proposal.objects.filter(version=version).first()
     with _workspace(reporter) as work:
-        rebuild.rebuild(version, proposer=proposal.proposer if proposal else version.created_by, work=work)
+        rebuild.rebuild(version, proposer=recovery.proposer_of(version), work=work)
+
+
+def _recover(job: Job, reporter: jobs.Reporter) -> None:
+    """Recovers, and puts the version through the gates again, also when not everything could be mended."""
+    if job.version is None:
+        raise Refused("nothing_to_rebuild", "This run names no version, so there is nothing to recover.")
+    drifted: rebuild.ProjectionDrift | None = None
+    try:
+        recovery.recover(job, _standing(job.version), reporter, _workspace)
+    except rebuild.ProjectionDrift as drift:
+        drifted = drift
+    failed = _evaluate(job.version, reporter)
+    reporter.line(f"Gates {', '.join(failed)} do not pass now." if failed else "All seven gates pass.")
+    if drifted is not None:
+        raise drifted
+
+
+def _check_links(job: Job, reporter: jobs.Reporter) -> None:
+    """Asks what is owed; a person's run asks every link of the dataset."""
+    by = PIPELINE if job.requested_by == PIPELINE.principal else person_named(job.requested_by)
+    reporter.step("name_links", "Reading the addresses that the catalogs name.")
+    serving = DatasetVersion.objects.filter(dataset=job.dataset, standing__state__in=[State.CATALOG, State.PUBLISHED])
+    ask_links.name_addresses(job.dataset, serving.order_by("pk"), by=by, at=timezone.now(), listener=reporter)
+    reporter.step("ask_links", "Asking the addresses that are owed.")
+    ended = ask_links.ask_owed(job.dataset, everything=by is not PIPELINE, by=by, clock=timezone.now, listener=reporter)
+    reporter.line(", ".join(f"{count} {outcome}" for outcome, count in sorted(ended.items())) or "None was owed.")
+
+
+_UPKEEP: dict[str, Callable[[Job, jobs.Reporter], None]] = {
+    JobKind.REBUILD: _rebuild,
+    JobKind.RECOVERY: _recover,
+    JobKind.LINKS: _check_links,
+}
 
 
 def _ingest(job: Job, reporter: jobs.Reporter) -> DatasetVersion | None:
@@ -221,17 +257,22 @@ def _catalog(version: DatasetVersion, proposer: str, reporter: jobs.Reporter) ->
                 catalog.build_catalogs(_fresh(version), proposer=proposer, work=work)
         if state is State.PROCESSED and _advance_or_quarantine(version, Verb.CATALOG, reporter) is State.QUARANTINE:
             return
-        reporter.step("evaluate", "Evaluating gates A to G.")
-        ledger.checkpoint(timezone.now())
-        gathered = dossier.gather(_standing(version))
-        results = gates.evaluate_all(gathered.evidence)
-        dossier.keep_evaluation(gathered, results, by=PIPELINE, at=timezone.now())
-        failed = [letter for letter, result in results.items() if not result.passed]
+        failed = _evaluate(version, reporter)
         reporter.line(
             "All seven gates pass; the version waits for signatures."
             if not failed
             else f"Gates {', '.join(failed)} do not pass yet."
         )
+
+
+def _evaluate(version: DatasetVersion, reporter: jobs.Reporter) -> list[str]:
+    """Evaluates all gates afresh and keeps the answers; the letters of those that do not pass."""
+    reporter.step("evaluate", "Evaluating gates A to G.")
+    ledger.checkpoint(timezone.now())
+    gathered = dossier.gather(_standing(version))
+    results = gates.evaluate_all(gathered.evidence)
+    dossier.keep_evaluation(gathered, results, by=PIPELINE, at=timezone.now())
+    return [letter for letter, result in results.items() if not result.passed]
 
 
 def _tell_case(version: DatasetVersion, reporter: jobs.Reporter) -> None:
@@ -281,6 +322,6 @@ def _fresh(version: DatasetVersion) -> DatasetVersion:
 
 
 @contextmanager
-def _workspace(reporter: jobs.Reporter) -> Iterator[Workspace]:
+def _workspace(reporter: Listener) -> Iterator[Workspace]:
     with tempfile.TemporaryDirectory(prefix="kfm-step-", dir=settings.FILE_UPLOAD_TEMP_DIR) as directory:
         yield Workspace(Path(directory), timezone.now(), reporter)

@@ -6,7 +6,7 @@ Decides who may ask and whether one like it is under way; the worker does the re
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -14,20 +14,23 @@ from audit import ledger
 from audit.events import Event
 from datasets import identity, sources
 from datasets.errors import Refused
-from datasets.models import Acquisition, DatasetSpec, DatasetVersion, Source
+from datasets.models import Acquisition, Dataset, DatasetSpec, DatasetVersion, Source
 from datasets.people import PIPELINE, Person
 from datasets.policy.roles import Role
 from datasets.runs import current_receipts
 from datasets.steps.ingest import existing_version
 from promotions import permissions, roles
-from promotions.models import Job, JobKind, JobState, Mode
+from promotions.models import Job, JobKind, JobState, Mode, Standing
+from promotions.recoverable import check_recoverable
 from promotions.refusals import attempt
+from promotions.states import State
 
 LIVE = (JobState.QUEUED, JobState.RUNNING)
 #: Who asks for what: a fetch takes bytes in; a reprocess may be a reviewer's or steward's safer derivative.
 FETCHES = frozenset({Role.OPERATOR, Role.CONTRIBUTOR, Role.PIPELINE})
 PROMOTES = roles.REQUESTS_RUNS | {Role.REVIEWER, Role.STEWARD, Role.PIPELINE}
 REBUILDS = frozenset({Role.OPERATOR, Role.PIPELINE})
+LINKS_REST = timedelta(minutes=10)
 
 
 def request_intake(*, acquisition: Acquisition, propose: bool, note: str, by: Person, at: datetime) -> Job:
@@ -187,6 +190,45 @@ def check_rebuild(version: DatasetVersion) -> None:
     if "catalog" not in current_receipts(version):
         message = "This version has no catalogs yet, so there is nothing to rebuild. Run its checks and catalogs."
         raise Refused("nothing_to_rebuild", message)
+
+
+def request_recovery(*, version: DatasetVersion, by: Person, at: datetime) -> Job:
+    """Owes the recovery of the version's catalogs (RB-DATA-050). Touches no data and moves no version."""
+    with attempt(by=by, verb="recover", subject=version.reference, at=at):
+        check_may_ask(by, REBUILDS, version)
+        _check_none_under_way(version)
+        check_recoverable(State(Standing.objects.get(version=version).state))
+        check_rebuild(version)
+        job = Job.objects.create(
+            kind=JobKind.RECOVERY,
+            mode=Mode.REBUILD,
+            dataset=version.dataset,
+            acquisition=version.acquisition,
+            version=version,
+            requested_by=by.principal,
+            requested_at=at,
+        )
+        record_job(Event.RUN_REQUESTED, by, job, at, {"mode": "recovery"})
+        return job
+
+
+def request_links(*, dataset: Dataset, by: Person, at: datetime) -> Job:
+    """Owes a look at the outside addresses that the dataset's catalogs name. One at a time, and none twice at once."""
+    with attempt(by=by, verb="check_links", subject=f"kfm://dataset/{dataset.slug}", at=at):
+        if not by.roles_on(dataset.pk) & REBUILDS:
+            raise Refused("role_missing", f"Only an operator of {dataset.slug} has its outside links checked.")
+        Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
+        last = Job.objects.filter(dataset=dataset, kind=JobKind.LINKS).order_by("-pk").first()
+        if last is not None and last.state in LIVE:
+            raise Refused("run_already", f"A check asked for by {last.requested_by} is under way already.")
+        if by is not PIPELINE and last is not None and last.finished_at and last.finished_at > at - LINKS_REST:
+            minutes = int(LINKS_REST.total_seconds() // 60)
+            raise Refused(
+                "asked_just_now", f"They were asked less than {minutes} minutes ago. Hosts are left in peace."
+            )
+        job = Job.objects.create(kind=JobKind.LINKS, dataset=dataset, requested_by=by.principal, requested_at=at)
+        record_job(Event.RUN_REQUESTED, by, job, at, {"links": "all" if by is not PIPELINE else "owed"})
+        return job
 
 
 def check_may_ask(by: Person, allowed: frozenset[Role], version: DatasetVersion) -> None:

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from datasets import sources
-from promotions import deliveries, expiring, jobs, overdue, pipeline
+from promotions import deliveries, expiring, jobs, overdue, pipeline, upkeep
 
 
 @shared_task(name="promotions.tasks.run_job")
@@ -30,6 +30,20 @@ def fetch_due() -> None:
     now = timezone.now()
     for source_pk in sources.due(now):
         jobs.request_due(source_pk=source_pk, at=now)
+
+
+@shared_task(name="promotions.tasks.check_catalogs")
+def check_catalogs() -> None:
+    """Compares a slice of catalogs with what their facts make, and tells of what drifted."""
+    upkeep.check_due(timezone.now)
+
+
+@shared_task(name="promotions.tasks.check_links")
+def check_links() -> None:
+    """Asks for runs over the outside links that are owed a look, and tells of those that fail; the sweep wakes."""
+    now = timezone.now()
+    upkeep.request_links_due(now)
+    upkeep.tell_failing(now)
 
 
 @shared_task(name="promotions.tasks.tell_overdue")

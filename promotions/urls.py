@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from promotions import urls_inbox, urls_quality, urls_sources, urls_versions, urls_webhooks
+from promotions import urls_inbox, urls_quality, urls_recovery, urls_sources, urls_versions, urls_webhooks
 from promotions.views import actions, board, evidence, queue, runbooks, service_accounts, tokens
 
 app_name = "promotions"
@@ -27,6 +27,7 @@ urlpatterns = [
     path("runbooks/<str:runbook_id>/", runbooks.runbook_page, name="runbook"),
     *urls_inbox.urlpatterns,
     *urls_quality.urlpatterns,
+    *urls_recovery.urlpatterns,
     *urls_sources.urlpatterns,
     *urls_versions.urlpatterns,
     *urls_webhooks.urlpatterns,

@@ -1,8 +1,8 @@
 """The rebuild run: makes a version's projections again from its recorded facts, compares them, and mends the store.
 
-Never touches data bytes. ``rebuild`` compares and puts back what is gone; ``recover`` also mends what is damaged and,
-where its caller says that nothing is served from them, has the catalogs built anew when they come out otherwise. Both
-leave a ``rebuild`` receipt that no gate counts as a producing run (``runs.current_receipts``); ``recover`` leaves the
+Never touches data bytes. ``rebuild`` compares and puts back what is gone; ``look`` and ``mend`` also mend damage and,
+where the caller says that nothing is served, have catalogs built anew that come out otherwise. Each leaves a
+``rebuild`` receipt that no gate counts as a producing run (``runs.current_receipts``); ``mend`` leaves the
 link-integrity report too. What can't be mended is told by name.
 """
 
@@ -67,16 +67,23 @@ def rebuild(version: DatasetVersion, *, proposer: str, work: Workspace) -> None:
         raise ProjectionDrift(after.unsound)
 
 
-def recover(version: DatasetVersion, *, proposer: str, by: Person, work: Workspace, anew: bool) -> None:
-    """Rebuilds, compares, mends, records the rebuild, the links and the check. Raises as ``rebuild``.
-
-    ``anew``: catalogs that come out otherwise are built and recorded anew; the caller's ``hold`` makes sure that they
-    are not being served. Without it nothing of a version changes but lost bytes coming back.
-    """
+def look(version: DatasetVersion, *, proposer: str, by: Person, work: Workspace) -> Comparison:
+    """Compares everything, the small map too. What ends the rebuild is recorded as a check, then raised."""
     compared = compare(version, proposer=proposer, work=work, preview=True)
     if compared.error is not None:
         record_check(version, compared, by=by, at=work.at)
         raise compared.error
+    return compared
+
+
+def mend(  # noqa: PLR0913 - what is mended, for whom, and how far it may go
+    version: DatasetVersion, compared: Comparison, *, proposer: str, by: Person, work: Workspace, anew: bool
+) -> None:
+    """Puts back what is lost and records the rebuild, the links and the check. Raises ``ProjectionDrift`` afterwards.
+
+    ``anew``: catalogs that come out otherwise are built and recorded anew; the caller's ``hold`` makes sure that they
+    are not being served. Without it nothing of a version changes but lost bytes coming back.
+    """
     if anew and any(_changed(file) for file in compared.files):
         work.listener.line("The facts give other catalogs than the recorded ones: they are built anew.")
         build_catalogs(version, proposer=proposer, work=work)

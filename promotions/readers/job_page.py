@@ -27,11 +27,12 @@ _HERE: dict[str, tuple[str, str]] = {
     JobState.FAILED: ("block", "failed here"),
     JobState.CANCELLED: ("error", "cancelled here"),
 }
-#: The steps of which a kind of run has nothing, and those that take the bytes in.
-_NOT_OF: dict[str, frozenset[str]] = {
-    JobKind.FETCH: frozenset({"rebuild"}),
-    JobKind.INTAKE: frozenset({"fetch", "rebuild"}),
-    JobKind.PROMOTION: frozenset({"fetch", "rebuild"}),
+#: The steps of each kind of upkeep, in order, those of the way to CATALOG, and those that take the bytes in.
+_UPKEEP: dict[str, tuple[str, ...]] = {
+    JobKind.REBUILD: ("rebuild",),
+    JobKind.RECOVERY: ("compare", "mend", "evaluate"),
+    JobKind.LINKS: ("name_links", "ask_links"),
+_WAY = ("ingest", "normalize", "check", "catalog", "evaluate")
 }
 _TAKES_IN = frozenset({"fetch", "ingest"})
 
@@ -94,10 +95,11 @@ def panel(job: Job, person: Person, now: datetime) -> dict[str, Any]:
 
 def steps_of(job: Job) -> tuple[tuple[str, str], ...]:
     """Name and sentence of the steps that *job* was asked to go through."""
-    if job.kind == JobKind.REBUILD:
-        return tuple(step for step in STEPS if step[0] == "rebuild")
-    own = (step for step in STEPS if step[0] not in _NOT_OF[job.kind])
-    return tuple(step for step in own if job.propose or step[0] in _TAKES_IN)
+    sentences = dict(STEPS)
+    if job.kind in _UPKEEP:
+        return tuple((name, sentences[name]) for name in _UPKEEP[job.kind])
+    way = ("fetch", *_WAY) if job.kind == JobKind.FETCH else _WAY
+    return tuple((name, sentences[name]) for name in way if job.propose or name in _TAKES_IN)
 
 
 def held_back(job: Job) -> QuarantineCase | None:

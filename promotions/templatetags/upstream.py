@@ -8,14 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.urls import reverse
 from django.utils import timezone
 
 from datasets import terms
-from datasets.models import Dataset, DatasetVersion
+from datasets.models import Dataset, DatasetVersion, DriftOutcome
 from datasets.people import Person
 from promotions.models import Job, JobState
-from promotions.readers import sources_page
+from promotions.readers import recovery_page, sources_page
 from promotions.readers.run_list import visible_jobs
+from promotions.recoverable import RECOVERABLE
 
 register = template.Library()
 
@@ -38,6 +40,24 @@ def may_record_source(person: Person, dataset: Dataset) -> bool:
 def stale_sources(person: Person) -> list[sources_page.Line]:
     """The stale sources that *person* may know of."""
     return sources_page.stale(person, timezone.now())
+
+
+@register.inclusion_tag("recovery/notice.html")
+def catalog_state(person: Person, version: DatasetVersion, tab: str) -> dict[str, Any]:
+    """A banner when the version's catalogs drifted or could not be checked; on the catalogs' own tab always a line."""
+    if not person.roles_on(version.dataset_id) or version.standing.state not in RECOVERABLE:
+        return {"told": ""}
+    last = recovery_page.state_of(version)
+    told = last.outcome if last else "never"
+    shown = tab == "catalogs" or told in {DriftOutcome.DRIFTED, DriftOutcome.NOT_CHECKED}
+    href = reverse("promotions:version_recovery", args=[version.dataset.slug, version.version_id])
+    return {"told": told if shown else "", "last": last, "href": href}
+
+
+@register.simple_tag
+def catalog_freshness(person: Person) -> dict[str, Any]:
+    """How many catalogs that *person* may know of are as their facts make them."""
+    return recovery_page.freshness(person, timezone.now())
 
 
 @register.inclusion_tag("terms/notice.html")
