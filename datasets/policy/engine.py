@@ -188,7 +188,7 @@ def _input_document(
         "current_label": old.as_json() if old is not None else None,
         "tightening": old is not None and new is not None and is_tightening(old, new),
         "required_obligations": [item.as_json() for item in required],
-        "applied_obligations": [dict(item) for item in resource.applied_obligations],
+        "applied_obligations": [item.as_json() for item in parse_obligations(resource.applied_obligations)],
         "evaluated_at": evaluated_at,
     }
 

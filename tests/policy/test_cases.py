@@ -10,6 +10,7 @@ import pytest
 from datasets.policy import bundle
 from datasets.policy.engine import PolicyRequest, ResourceFacts, decide
 from datasets.policy.labels import BUILT_IN_LABELS
+from datasets.policy.obligations import parse_obligation, satisfies
 from datasets.policy.reasons import ALLOW_REASONS, DENY_REASONS
 from datasets.policy.requests import Action
 from datasets.policy.roles import Role
@@ -121,3 +122,31 @@ def test_the_bundle_digest_changes_with_a_policy_or_a_label():
     looser = {**BUILT_IN_LABELS, "internal": replace(BUILT_IN_LABELS["internal"], tightness=21)}
     assert bundle.policy_bundle_digest(looser) != before
     assert bundle.policy_bundle_digest(dict(reversed(BUILT_IN_LABELS.items()))) == before
+
+
+STRENGTHS = [
+    {"type": "generalize_geometry", "min_cell_size_m": 1000},
+    {"type": "generalize_geometry", "min_cell_size_m": 5000},
+    {"type": "generalize_geometry", "min_cell_size_m": 5000, "grid": "h3"},
+    {"type": "generalize_geometry", "min_cell_size_m": 5000, "shape": "cell"},
+    {"type": "generalize_geometry", "preset": "1_degree", "grid": "h3", "shape": "cell"},
+    {"type": "remove_attributes", "fields": ["a"]},
+    {"type": "remove_attributes", "fields": ["a", "b"]},
+    {"type": "generalize_time", "resolution": "day"},
+    {"type": "generalize_time", "resolution": "month"},
+    {"type": "generalize_time", "resolution": "year"},
+    {"type": "suppress_small_counts", "k": 3},
+    {"type": "suppress_small_counts", "k": 10},
+    {"type": "show_notice", "message": "Handle with care"},
+    {"type": "show_notice", "message": "Do not handle"},
+    {"type": "require_attribution"},
+]
+
+
+@pytest.mark.parametrize("owed", STRENGTHS, ids=json.dumps)
+def test_c2_the_policies_and_the_words_agree_on_what_meets_an_obligation(owed):
+    """``obligations.rego`` and ``obligations.satisfies`` say the same, pair by pair."""
+    facts = {"policy_label": "internal", "standing": "CATALOG", "obligations": [owed]}
+    for applied in STRENGTHS:
+        decision = ask(["pipeline"], "assess", applied_obligations=[applied], **facts)
+        assert decision.allowed is satisfies(parse_obligation(applied), parse_obligation(owed)), applied
