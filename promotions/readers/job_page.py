@@ -32,8 +32,8 @@ _UPKEEP: dict[str, tuple[str, ...]] = {
     JobKind.REBUILD: ("rebuild",),
     JobKind.RECOVERY: ("compare", "mend", "evaluate"),
     JobKind.LINKS: ("name_links", "ask_links"),
-_WAY = ("ingest", "normalize", "check", "catalog", "evaluate")
 }
+_WAY = ("ingest", "normalize", "check", "catalog", "evaluate")
 _TAKES_IN = frozenset({"fetch", "ingest"})
 
 _JOBS = Job.objects.select_related(
