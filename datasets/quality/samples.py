@@ -18,7 +18,8 @@ from typing import Any
 import pyarrow as pa
 import shapely
 
-from datasets.obligations.coarsening import ObligationNotApplicable, cell_centres, cell_indices
+from datasets.obligations.grids import ObligationNotApplicable, grid_for
+from datasets.obligations.places import generalized
 from datasets.policy.labels import LabelFacts
 from datasets.policy.obligations import Obligation, ObligationKind, union
 from datasets.policy.roles import Role
@@ -140,7 +141,7 @@ def masked(sample: Sample, label: LabelFacts | None, obligations: Sequence[Oblig
     open_to_staff = Role.CONTRIBUTOR.value in label.readers
     if open_to_staff and grid is None:
         return Sample(sample.row, sample.checks, _without(sample.values, removed, places=False), sample.geometry)
-    geometry = _on_grid(sample.geometry, grid.value) if open_to_staff and grid is not None else None
+    geometry = _on_grid(sample.geometry, grid) if open_to_staff and grid is not None else None
     said = "The place is shown on the label's grid." if geometry else "The place is withheld."
     return Sample(sample.row, sample.checks, _without(sample.values, removed, places=True), geometry, said)
 
@@ -171,15 +172,15 @@ def _tells_place(name: str) -> bool:
     return _PLACE_WORDS.search(spelled) is not None
 
 
-def _on_grid(geometry: Mapping[str, Any] | None, cell_size: Any) -> dict[str, Any] | None:
+def _on_grid(geometry: Mapping[str, Any] | None, obligation: Obligation) -> dict[str, Any] | None:
     """The point at the centre of the grid cell, for longitude and latitude; ``None`` where there is no such point."""
-    if geometry is None or isinstance(cell_size, bool) or not isinstance(cell_size, int | float):
+    if geometry is None:
         return None
-    wkb = shapely.to_wkb(shapely.from_geojson(json.dumps(geometry)))
     try:
-        _array, centres = cell_centres(cell_indices([wkb], float(cell_size)), float(cell_size))
+        grid = grid_for(obligation)
     except ObligationNotApplicable:
         return None
-    if not len(centres):
+    centre = generalized(shapely.to_wkb(shapely.from_geojson(json.dumps(geometry))), grid)
+    if centre is None:
         return None
-    return {"type": "Point", "coordinates": [round(float(centres[0][0]), 5), round(float(centres[0][1]), 5)]}
+    return {"type": "Point", "coordinates": [round(centre[0], 5), round(centre[1], 5)]}
