@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from audit import ledger
@@ -43,47 +44,60 @@ def set_embargo(*, dataset: Dataset, until: date, reason: str, by: Person, at: d
     _lock(dataset)
     role = _role(by, dataset)
     _check_reason(reason)
-    today = at.astimezone(UTC).date()
-    if until < today:
-        raise Refused("embargo_in_the_past", f"{until:%d %B %Y} has passed. Choose today or a later day.")
-    if until.year > today.year + MOST_YEARS:
-        raise Refused("embargo_too_far", f"{until:%d %B %Y} is more than {MOST_YEARS} years away. Check the year.")
     row = embargo_on(dataset.pk)
-    if row is not None and until <= row.until:
-        message = f"The embargo runs until {row.until:%d %B %Y}. It is only moved to a later day; to end it, lift it."
-        raise Refused("embargo_not_later", message)
+    _check_day(until, at, row)
     _ask_policy(Action.SET_EMBARGO, dataset, by, role, at)
     if row is None:
-        row = Embargo.objects.create(dataset=dataset, until=until, reason=reason, set_by=by.principal, set_at=at)
+        row = Embargo(dataset=dataset, until=until, reason=reason.strip(), set_by=by.principal, set_at=at)
+        _save(row, by, at)
         _record(Event.EMBARGO_SET, row, by, role, reason, at)
         return row
-    was, row.until = row.until, until
-    row._change_reason = reason.strip()[:100]  # type: ignore[attr-defined]  # noqa: SLF001 - simple-history's own door
-    row.save(update_fields=["until"])
+    was, row.until, row.reason = row.until, until, reason.strip()
+    _save(row, by, at)
     _record(Event.EMBARGO_MOVED, row, by, role, reason, at, was=was.isoformat())
     return row
 
 
 @transaction.atomic
-def lift_embargo(*, dataset: Dataset, reason: str, by: Person, at: datetime) -> Embargo:
-    """Ends the dataset's embargo. Raises ``Refused`` before its day, without one, and for who may not."""
+def lift_embargo(*, dataset: Dataset, reason: str, by: Person, at: datetime, seen: date | None = None) -> Embargo:
+    """Ends the dataset's embargo. ``seen``: the day that *by* read. Raises ``Refused``, always before the day."""
     _lock(dataset)
     role = _role(by, dataset)
     _check_reason(reason)
     row = embargo_on(dataset.pk)
     if row is None:
-        last = Embargo.objects.filter(dataset=dataset).first()
-        told = f" It was lifted already by {last.lifted_by} at {last.lifted_at:%Y-%m-%d %H:%M} UTC." if last else ""
-        raise Refused("no_embargo", f"{dataset.slug} is under no embargo.{told}")
-    if at.astimezone(UTC).date() < row.until:
-        message = f"The embargo can be lifted on or after {row.until:%d %B %Y}, and not before."
-        raise Refused("embargo_day_not_come", message)
+        raise Refused("no_embargo", _no_embargo(dataset))
+    if seen is not None and seen != row.until:
+        raise Refused("embargo_moved", f"Meanwhile the embargo was moved to {row.until:%d %B %Y}. Look again.")
     _ask_policy(Action.LIFT_EMBARGO, dataset, by, role, at)
     row.lifted_by, row.lifted_at, row.lift_reason = by.principal, at, reason.strip()
-    row._change_reason = reason.strip()[:100]  # type: ignore[attr-defined]  # noqa: SLF001 - simple-history's own door
-    row.save(update_fields=["lifted_by", "lifted_at", "lift_reason"])
+    _save(row, by, at)
     _record(Event.EMBARGO_LIFTED, row, by, role, reason, at)
     return row
+
+
+def _check_day(until: date, at: datetime, row: Embargo | None) -> None:
+    today = at.astimezone(UTC).date()
+    if until < today:
+        raise Refused("embargo_in_the_past", f"{until:%d %B %Y} has passed. Choose today or a later day.")
+    if until.year > today.year + MOST_YEARS:
+        raise Refused("embargo_too_far", f"{until:%d %B %Y} is more than {MOST_YEARS} years away. Check the year.")
+    if row is not None and until <= row.until:
+        message = f"The embargo runs until {row.until:%d %B %Y}. It is only moved to a later day; to end it, lift it."
+        raise Refused("embargo_not_later", message)
+
+
+def _no_embargo(dataset: Dataset) -> str:
+    last = Embargo.objects.filter(dataset=dataset).first()
+    told = f" {last.lifted_by} lifted it at {last.lifted_at:%Y-%m-%d %H:%M} UTC already." if last else ""
+    return f"{dataset.slug} is under no embargo.{told}"
+
+
+def _save(row: Embargo, by: Person, at: datetime) -> None:
+    """One step; its history row says by whom and when."""
+    row._history_user = User.objects.filter(username=by.principal).first()  # type: ignore[attr-defined]  # noqa: SLF001 - simple-history's own door
+    row._history_date = at  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+    row.save()
 
 
 def _lock(dataset: Dataset) -> None:
@@ -111,9 +125,13 @@ def _check_reason(reason: str) -> None:
 def _ask_policy(action: Action, dataset: Dataset, by: Person, role: Role, at: datetime) -> None:
     resource = ResourceFacts(dataset_slug=dataset.slug, embargo_until=embargo_day(dataset.pk))
     decision = decide(request_for(by, action, resource, dataset_pk=dataset.pk, role=role), version=None, at=at)
-    if decision.decision != "allow":
-        codes = ", ".join(document_of(decision)["reason_codes"])
-        raise Refused("policy_denies", f"The policy does not allow this ({codes}).")
+    if decision.decision == "allow":
+        return
+    codes = document_of(decision)["reason_codes"]
+    if codes == ["embargo_day_not_come"]:
+        day = date.fromisoformat(str(resource.embargo_until))
+        raise Refused("embargo_day_not_come", f"The embargo can be lifted on or after {day:%d %B %Y}, and not before.")
+    raise Refused("policy_denies", f"The policy does not allow this ({', '.join(codes)}).")
 
 
 def _record(  # noqa: PLR0913 - the entry's own fields

@@ -229,6 +229,7 @@ CELERY_BEAT_SCHEDULE = {
     "overdue-cases": {"task": "promotions.tasks.tell_overdue", "schedule": 3600.0, "options": {"expires": 3600}},
     "catalog-drift": {"task": "promotions.tasks.check_catalogs", "schedule": 300.0, "options": {"expires": 300}},
     "outside-links": {"task": "promotions.tasks.check_links", "schedule": 3600.0, "options": {"expires": 3600}},
+    "embargo-days": {"task": "promotions.tasks.tell_embargoes", "schedule": 3600.0, "options": {"expires": 3600}},
     "ended-rights": {"task": "promotions.tasks.end_and_remind", "schedule": 60.0, "options": {"expires": 60}},
     "checkpoint": {"task": "audit.tasks.sign_checkpoint", "schedule": 60.0, "options": {"expires": 300}},
     "store-scrub": {"task": "datasets.tasks.scrub_store", "schedule": 3600.0, "options": {"expires": 3600}},

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from datasets import sources
-from promotions import deliveries, expiring, jobs, overdue, pipeline, upkeep
+from promotions import deliveries, embargo_reminders, expiring, jobs, overdue, pipeline, upkeep
 
 
 @shared_task(name="promotions.tasks.run_job")
@@ -50,6 +50,12 @@ def check_links() -> None:
 def tell_overdue() -> None:
     """Tells of overdue quarantine cases, once a day each."""
     overdue.tell_overdue(timezone.now())
+
+
+@shared_task(name="promotions.tasks.tell_embargoes")
+def tell_embargoes() -> None:
+    """Reminds of embargoes whose day has come or is near, once a week each."""
+    embargo_reminders.tell_embargoes(timezone.now())
 
 
 @shared_task(name="promotions.tasks.end_and_remind")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from promotions import urls_versions  # noqa: F401 - registers the converter of version ids
-from promotions.views import again, jobs, sources, terms
+from promotions.views import again, embargoes, jobs, sources, terms
 
 _DATASET = "datasets/<slug:slug>/"
 
@@ -17,6 +17,8 @@ urlpatterns = [
     path("sources/<int:source_pk>/fetch/", sources.fetch, name="fetch_source"),
     path(f"{_DATASET}sources/", sources.dataset_sources, name="dataset_sources"),
     path(f"{_DATASET}sources/new/", sources.record, name="record_source"),
+    path(f"{_DATASET}embargo/", embargoes.embargo, name="embargo"),
+    path("embargoes/<int:embargo_pk>/", embargoes.by_number, name="embargo_by_number"),
     path(f"{_DATASET}terms/", terms.terms_page, name="terms"),
     path(f"{_DATASET}versions/<version:version_id>/again/", again.again, name="again"),
 ]
