@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from promotions.views import files, jobs, uploads, versions
+from promotions.views import evidence_page, files, jobs, uploads, versions
 
 
 class VersionConverter:
@@ -24,6 +24,7 @@ register_converter(VersionConverter, "version")
 _VERSION = "datasets/<slug:slug>/versions/<version:version_id>/"
 
 urlpatterns = [
+    path("evidence/", evidence_page.evidence_page, name="evidence"),
     path("datasets/<slug:slug>/upload/", uploads.upload, name="upload"),
     path("jobs/<int:job_pk>/", jobs.job_page, name="job"),
     path("jobs/<int:job_pk>/panel/", jobs.job_panel, name="job_panel"),

@@ -95,14 +95,12 @@ def _providers(triplet: Triplet, role: str) -> list[Said]:
 
 
 def obligations(triplet: Triplet) -> list[Said]:
-    """Compared as sets of JSON values; none is said as ``[]`` by STAC and not at all by DCAT."""
-    said = from_dcat(triplet, "kfm:obligation")
-    whole = sorted(_canonical(one.text) for one in said)
-    told = from_stac(triplet, "kfm:obligations")
-    if said or told:
-        words = "; ".join(whole) or "none"
-        said = [Said("dcat", "dcat", words, _joined(whole), f"{triplet.dataset} kfm:obligation")]
-    return (said if triplet.dataset else []) + compared(told, _listed)
+    """Compared as sets of JSON values; that there are none is said as ``[]`` by STAC, and not at all by DCAT."""
+    whole = sorted(_canonical(one.text) for one in from_dcat(triplet, "kfm:obligation"))
+    told = compared(from_stac(triplet, "kfm:obligations", empty=True), _listed)
+    if not triplet.dataset or not (whole or told):
+        return told
+    return [Said("dcat", "dcat", f"[{', '.join(whole)}]", _joined(whole), f"{triplet.dataset} kfm:obligation"), *told]
 
 
 def _listed(text: str) -> str:

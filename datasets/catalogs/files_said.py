@@ -15,19 +15,27 @@ from datasets.catalogs.sayings import Column, Fact, Said, compared, from_dcat, f
 from datasets.catalogs.triplet import Triplet, links
 
 _PROV: Final[frozenset[Column]] = frozenset({"prov"})
+_ORDER: Final = ("ingest", "validate", "redact", "catalog")
 _STAC_AND_PROV: Final[frozenset[Column]] = frozenset({"stac", "prov"})
 
 
 def runs(triplet: Triplet) -> Iterator[Fact]:
     named = triplet.activities() | {one.text for one in from_dcat(triplet, "prov:wasGeneratedBy")}
     named |= {run for run, _, _ in _receipt_links(triplet)}
-    for run in sorted(named):
+    for run in sorted(named, key=lambda run: _place(triplet, run)):
         operations = sorted(triplet.prov.objects(run, KFM + "operation"))
         group = f"Run: {operations[0]}" if operations else f"Run: {run.rsplit('.', 1)[-1]}"
         cataloging = operations == ["catalog"]
         yield Fact(group, "Run id", _PROV if cataloging else _STAC_AND_PROV, _run_id(run))
         yield Fact(group, "Receipt", frozenset() if cataloging else _STAC_AND_PROV, _receipt(run))
         yield Fact(group, "Who", _PROV, _agents(run))
+
+
+def _place(triplet: Triplet, run: str) -> tuple[int, str]:
+    """Where a run stands in the truth path; runs of one second have no other order."""
+    operations = triplet.prov.objects(run, KFM + "operation")
+    known = [_ORDER.index(operation) for operation in operations if operation in _ORDER]
+    return (min(known, default=len(_ORDER)), run)
 
 
 def _run_id(run: str) -> Callable[[Triplet], list[Said]]:

@@ -85,7 +85,7 @@ def left_over(findings: Iterable[Finding], followed: Sequence[Followed]) -> list
 
 
 def _speaks_of(finding: Finding, link: Link, every: Sequence[Link]) -> bool:
-    if finding.where != link.place or finding.code in _OF_NO_LINK:
+    if finding.where != link.place or finding.code in _OF_NO_LINK or finding.kind == "error":
         return False
     rivals = [other for other in every if other.place == link.place and finding.code in other.codes]
     rivals = rivals or [other for other in every if other.place == link.place]  # a code not known here: against all

@@ -137,16 +137,19 @@ def from_items(triplet: Triplet, *path: str) -> list[Said]:
     return [said for item in triplet.items for said in _from_json(f"stac/items/{item.get('id')}", item, path)]
 
 
-def from_stac(triplet: Triplet, name: str) -> list[Said]:
-    """A field that the collection says at its root and each item in its properties."""
-    return from_collection(triplet, name) + from_items(triplet, "properties", name)
+def from_stac(triplet: Triplet, name: str, *, empty: bool = False) -> list[Said]:
+    """A field that the collection says at its root and each item in its properties. ``empty``: ``[]`` says something."""
+    said = _from_json("stac/collection", triplet.collection, (name,), empty=empty)
+    for item in triplet.items:
+        said += _from_json(f"stac/items/{item.get('id')}", item, ("properties", name), empty=empty)
+    return said
 
 
-def _from_json(source: str, holder: Mapping[str, Any], path: tuple[str, ...]) -> list[Said]:
+def _from_json(source: str, holder: Mapping[str, Any], path: tuple[str, ...], *, empty: bool = False) -> list[Said]:
     value: Any = holder
     for name in path:
         value = mapping(value).get(name)
-    if value is None or value == []:
+    if value is None or (value == [] and not empty):
         return []
     written = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
     return [Said("stac", source, written, written, "/".join(path))]

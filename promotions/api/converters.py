@@ -13,3 +13,7 @@ class DatasetSlug(StringConverter):
 
 class VersionId(StringConverter):
     regex = VERSION_ID.pattern
+
+
+class BundleDigest(StringConverter):
+    regex = "sha256:[0-9a-f]{64}"

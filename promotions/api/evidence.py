@@ -1,7 +1,11 @@
-"""Edge: POST evidence/resolve. One reference, or up to a hundred; the same answer for denied, absent and misspelt."""
+"""Edge: POST evidence/resolve, and a bundle by its digest. The same answer for denied, absent and misspelt.
+
+One reference, or up to a hundred. What was released once and is no longer served answers with its tombstone.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpResponseBase
@@ -10,11 +14,15 @@ from rest_framework.request import Request
 
 from datasets.policy.requests import Action
 from promotions.api import shapes
-from promotions.api.answers import ApiError, BadParameter, json_answer
+from promotions.api.answers import ApiError, BadParameter, Gone, json_answer
 from promotions.api.base import ApiView
-from promotions.api.resolver import Indexes, resolve
+from promotions.api.bundles import find_bundle, keep_bundle
+from promotions.api.files import base_url
+from promotions.api.reading import Reader
+from promotions.api.resolver import Indexes, Tombstoned, resolve
 from promotions.api.shapes import responses
 
+Answer = dict[str, Any] | Tombstoned | None
 MAX_REFS = 100
 MAX_REF_LENGTH = 2_000
 
@@ -31,26 +39,58 @@ class ResolveView(ApiView):
         operation_id="resolve_evidence",
         tags=["evidence"],
         request=shapes.ResolveRequest,
-        responses=responses({(200, "application/json"): shapes.Resolutions}, 400, 404),
+        responses=responses({(200, "application/json"): shapes.Resolutions}, 400, 404, 410),
         description=(
-            '`{"refs": […]}` answers `{"results": […]}`; `{"ref": "…"}` answers one result, or 404 when unresolved.'
+            '`{"refs": […]}` answers `{"results": […]}`, in their order; `{"ref": "…"}` answers one result, 404 when '
+            "it is unresolved, or 410 with a tombstone when its version is no longer served."
         ),
     )
     def post(self, request: Request) -> HttpResponseBase:
         """EvidenceRefs into evidence bundles, exactly."""
-        single, refs = _refs(request.data)
+        single, refs = read_refs(request.data)
+        answers, refused = resolve_all(refs, self.reader())
+        if single:
+            return json_answer(_single(refs[0], answers[refs[0]], refused))
+        return json_answer({"results": [_result(ref, answers[ref], refused) for ref in refs]})
+
+
+class BundleView(ApiView):
+    @extend_schema(
+        operation_id="evidence_bundle",
+        tags=["evidence"],
+        parameters=[shapes.DIGEST],
+        responses=responses({(200, "application/json"): shapes.EvidenceBundle}, 404, 410),
+        description=(
+            "A bundle that was given out before. 410 when its version is no longer served, or when its reference "
+            "answers with another bundle now."
+        ),
+    )
+    def get(self, _request: Request, digest: str) -> HttpResponseBase:
+        """A bundle by its digest; who asks is judged anew."""
         reader = self.reader()
-        indexes: Indexes = {}
-        bundles = {ref: resolve(ref, reader, indexes) for ref in dict.fromkeys(refs)}
-        # One stored denial stands for all that did not resolve, whatever the reason: the answers can't be told apart.
-        refused = reader.absent(None, None, Action.RESOLVE_EVIDENCE).audit_ref if None in bundles.values() else ""
-        if single and refused:
-            raise Unresolved("This reference resolves to nothing that you may read.", audit_ref=refused)
-        results = [_result(ref, bundles[ref], refused) for ref in refs]
-        return json_answer(results[0] if single else {"results": results})
+        found = find_bundle(digest, reader)
+        if isinstance(found, Tombstoned):
+            raise Gone(found.tombstone, found.audit_ref)
+        if found is None:
+            raise reader.absent(None, None, Action.RESOLVE_EVIDENCE)
+        return json_answer(found)
 
 
-def _refs(body: object) -> tuple[bool, list[str]]:
+def resolve_all(refs: Sequence[str], reader: Reader) -> tuple[dict[str, Answer], str]:
+    """What each reference answers, and the one stored denial that stands for all that did not resolve (else ``""``).
+
+    Whatever the reason, it is the same denial: the answers can't be told apart.
+    """
+    indexes: Indexes = {}
+    answers = {ref: resolve(ref, reader, indexes) for ref in dict.fromkeys(refs)}
+    refused = reader.absent(None, None, Action.RESOLVE_EVIDENCE).audit_ref if None in answers.values() else ""
+    for answer in answers.values():
+        if isinstance(answer, dict):
+            keep_bundle(answer, at=reader.at)
+    return answers, refused
+
+
+def read_refs(body: object) -> tuple[bool, list[str]]:
     """(whether one was given, the references). Raises ``BadParameter``."""
     rule = f'Send {{"ref": "…"}} or {{"refs": ["…"]}}: 1 to {MAX_REFS} texts of at most {MAX_REF_LENGTH} characters.'
     if not isinstance(body, dict) or set(body) not in ({"ref"}, {"refs"}):
@@ -63,7 +103,18 @@ def _refs(body: object) -> tuple[bool, list[str]]:
     return "ref" in body, refs
 
 
-def _result(ref: str, bundle: dict[str, Any] | None, refused: str) -> dict[str, Any]:
-    if bundle is None:
+def _single(ref: str, answer: Answer, refused: str) -> dict[str, Any]:
+    if isinstance(answer, Tombstoned):
+        raise Gone(answer.tombstone, answer.audit_ref)
+    if answer is None:
+        raise Unresolved("This reference resolves to nothing that you may read.", audit_ref=refused)
+    return _result(ref, answer, refused)
+
+
+def _result(ref: str, answer: Answer, refused: str) -> dict[str, Any]:
+    if answer is None:
         return {"ref": ref, "status": "unresolved", "audit_ref": refused}
-    return {"ref": ref, "status": "resolved", "bundle": bundle, "audit_ref": bundle["audit_ref"]}
+    if isinstance(answer, Tombstoned):
+        return {"ref": ref, "status": "gone", "tombstone": answer.tombstone, "audit_ref": answer.audit_ref}
+    href = f"{base_url()}/evidence/{answer['digest']}"
+    return {"ref": ref, "status": "resolved", "bundle": answer, "href": href, "audit_ref": answer["audit_ref"]}

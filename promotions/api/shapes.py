@@ -128,8 +128,10 @@ class EvidenceBundle(Shape):
 
 class Resolution(Shape):
     ref = serializers.CharField()
-    status = serializers.ChoiceField(choices=["resolved", "unresolved"])
+    status = serializers.ChoiceField(choices=["resolved", "unresolved", "gone"])
     bundle = EvidenceBundle(required=False, help_text="Present when resolved.")
+    href = serializers.CharField(required=False, help_text="Where the bundle is served by its digest.")
+    tombstone = TombstoneShape(required=False, help_text="Present when gone: the version is no longer served.")
     audit_ref = serializers.CharField()
 
 
@@ -142,6 +144,9 @@ OBJECT = OpenApiTypes.OBJECT
 TEXT = OpenApiTypes.STR
 SLUG = OpenApiParameter("slug", TEXT, OpenApiParameter.PATH, description="dataset_id", pattern="^[a-z0-9_]{1,100}$")
 VERSION = OpenApiParameter("version_id", TEXT, OpenApiParameter.PATH, description="dataset_version_id")
+DIGEST = OpenApiParameter(
+    "digest", TEXT, OpenApiParameter.PATH, description="A bundle's digest", pattern="^sha256:[0-9a-f]{64}$"
+)
 LIMIT = OpenApiParameter("limit", OpenApiTypes.INT, description="1 to 100")
 
 

@@ -8,6 +8,7 @@ from promotions.api import converters, dcat, evidence, lineage, openapi, stac, s
 
 register_converter(converters.DatasetSlug, "dataset_slug")
 register_converter(converters.VersionId, "version_id")
+register_converter(converters.BundleDigest, "bundle_digest")
 
 _VERSION = "datasets/<dataset_slug:slug>/versions/<version_id:version_id>"
 
@@ -24,6 +25,7 @@ urlpatterns = [
     path(f"{_VERSION}/artifacts/<path:key>", views.ArtifactView.as_view(), name="artifact"),
     path(f"{_VERSION}/catalog/<path:path>", views.CatalogView.as_view(), name="catalog"),
     path("evidence/resolve", evidence.ResolveView.as_view(), name="resolve"),
+    path("evidence/<bundle_digest:digest>", evidence.BundleView.as_view(), name="evidence-bundle"),
     path("stac/", stac.StacLandingView.as_view(), name="stac"),
     path("stac/conformance", stac.ConformanceView.as_view(), name="stac-conformance"),
     path("stac/collections", stac.CollectionsView.as_view(), name="stac-collections"),

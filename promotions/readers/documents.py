@@ -17,6 +17,7 @@ from datasets.models import DatasetVersion, PolicyDecision, RunReceipt, VersionA
 from datasets.policy.requests import Action
 from datasets.stores import read_document
 from datasets.zones.store import DamagedObject, ObjectNotFound, ObjectTooLarge
+from promotions.evidence import CATALOG_PARTS
 from promotions.models import Dossier, Release
 
 #: Parts of a version that are documents, what each is called, and the rule that judges it.
@@ -36,6 +37,8 @@ PARTS: dict[str, tuple[str, str]] = {
     "terms": ("Terms as captured", "B2: the upstream terms were captured at ingest."),
 }
 QA_PARTS = frozenset({"qa_report", "verification", "catalog_verification"})
+#: What whoever reads the version reads too; the other documents are the workflow's.
+OPEN_PARTS = frozenset({*CATALOG_PARTS, "terms", "qa_report"})
 CLAUSE_PARTS: dict[str, tuple[str, ...]] = {
     "A1": ("acquisition_manifest",),
     "A2": ("receipt",),
@@ -152,15 +155,46 @@ def read(document: Document) -> Shown:
 
 
 def line_of(lines: Sequence[str], where: str) -> int | None:
-    """The number (from 1) of the line that *where* points at: the last name of its path that is found, or ``None``."""
-    for part in reversed(
-        [part for part in where.replace("#", "/").replace(".", "/").split("/") if part and not part.isdigit()]
-    ):
-        needle = f'"{part}"'
-        for number, line in enumerate(lines, start=1):
-            if needle in line:
-                return number
-    return None
+    """The number (from 1) of the line that *where* points at, or ``None``: of its last name that is found.
+
+    *where* is a path (``properties/kfm:license``, ``assets/data#…``), a node of linked data with the name of what it
+    says (``kfm://dataset/x@2024.0a1b2c3d kfm:license``), or a text that stands in the document whole.
+    """
+    node, _, name = where.rpartition(" ")
+    first, last = _block(lines, node or where)
+    if first is not None:
+        return _first(lines, f'"{name}"', first, last) or first if node else first
+    whole = _first(lines, f'"{where}"', 1, len(lines)) or _first(lines, f"<{where}>", 1, len(lines))
+    return whole or _by_path(lines, (node and name) or where)
+
+
+def _by_path(lines: Sequence[str], where: str) -> int | None:
+    parts = [part for part in where.replace("#", "/").replace(".", "/").split("/") if part and not part.isdigit()]
+    found, start = None, 1
+    for part in parts:  # each below the one before it
+        found = _first(lines, f'"{part}"', start, len(lines)) or found
+        start = found or start
+    return found
+
+
+def _first(lines: Sequence[str], needle: str, start: int, end: int) -> int | None:
+    return next((number for number in range(start, end + 1) if needle in lines[number - 1]), None)
+
+
+def _block(lines: Sequence[str], node: str) -> tuple[int | None, int]:
+    """First and last line of what a JSON-LD document says of *node*: where its ``@id`` stands the least indented."""
+    needle = f'"@id": {json.dumps(node, ensure_ascii=False)}'
+    named = [number for number, line in enumerate(lines, start=1) if line.strip().rstrip(",") == needle]
+    if not named:
+        return None, 0
+    first = min(named, key=lambda number: (_indent(lines[number - 1]), number))
+    depth = _indent(lines[first - 1])
+    below = (number for number in range(first + 1, len(lines) + 1) if _indent(lines[number - 1]) < depth)
+    return first, next(below, len(lines))
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _lines(raw: bytes) -> list[str]:

@@ -277,12 +277,6 @@ def quality(opened: Opened, shelf: Shelf) -> dict[str, Any]:  # noqa: ARG001 - e
     return {"report": shelf.json(digest), "report_digest": digest}
 
 
-def catalogs(opened: Opened, shelf: Shelf) -> dict[str, Any]:  # noqa: ARG001 - as above
-    """DCAT, STAC and PROV, each as stored."""
-    parts = ("dcat", "stac_collection", "stac_item", "prov")
-    return {"documents": [_document(shelf, file) for file in shelf.parts(parts)]}
-
-
 def receipts(opened: Opened, shelf: Shelf) -> dict[str, Any]:
     """The receipts that count now, in the order of the ledger, each as stored."""
     found = sorted(shelf.receipts.values(), key=lambda r: r.ledger_index)
@@ -292,10 +286,6 @@ def receipts(opened: Opened, shelf: Shelf) -> dict[str, Any]:
             {"receipt": r, "by": names.get(r.principal), "text": pretty(shelf.json(r.document_id))} for r in found
         ]
     }
-
-
-def _document(shelf: Shelf, file: VersionArtifact) -> dict[str, Any]:
-    return {"file": file, "name": PART_WORDS[file.part], "text": pretty(shelf.json(file.artifact_id))}
 
 
 def pretty(document: dict[str, Any] | None) -> str:

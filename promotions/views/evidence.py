@@ -1,10 +1,13 @@
-"""The evidence drawer: a document that was judged, as it is now, hashed again. A page without JavaScript."""
+"""The evidence drawer: a document that was judged, as it is now, hashed again. A page without JavaScript.
+
+Whoever reads the version opens its catalogs, receipts, terms and QA report; the workflow's documents, and the people in
+them, are shown to those who hold a role on the dataset.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -20,35 +23,36 @@ from promotions.views.asking import crumbs, person_of, version_or_404
 MAX_WHERE = 300
 
 
-@login_required
 @require_GET
 def document_page(request: HttpRequest, slug: str, version_id: str, digest: str) -> HttpResponse:
     """``promotions:evidence_document``; ``?where=`` marks the line a finding points at."""
     person = person_of(request)
     version = version_or_404(person, slug, version_id)
+    works = bool(person.roles_on(version.dataset_id))
     document = documents.find(version, digest)
-    if document is None:
+    if document is None or not (works or document.part in documents.OPEN_PARTS):
         raise Http404
     if enforcement.enforce(person, version, document.action, at=timezone.now()).decision != "allow":
         raise Http404
     where = request.GET.get("where", "")[:MAX_WHERE]
     shown = documents.read(document)
-    board = reverse("promotions:board", args=[slug, version_id])
+    address = reverse("promotions:version", args=[slug, version_id])
     context = {
-        "crumbs": crumbs((f"{slug} @ {version_id}", board), ("Evidence", "")),
-        "drawer": _drawer(document, shown, where, request.path),
+        "crumbs": crumbs((f"{slug} @ {version_id}", address), ("Evidence", "")),
+        "drawer": _drawer(document, shown, where, request.path, named=works),
         "shown": shown,
         "holds": shown.measured == digest,
         "where": where,
         "marked": documents.line_of(shown.lines, where) if where else None,
-        "board_url": board,
+        "board_url": reverse("promotions:board", args=[slug, version_id]) if works else "",
+        "version_url": address,
     }
     return render(request, "evidence/document.html", context)
 
 
-def _drawer(document: Document, shown: Shown, where: str, path: str) -> dict[str, Any]:
+def _drawer(document: Document, shown: Shown, where: str, path: str, *, named: bool) -> dict[str, Any]:
     marked = documents.line_of(shown.lines, where) if where else None
-    name = names_of({document.made_by})[document.made_by] if document.made_by else ""
+    name = names_of({document.made_by})[document.made_by] if named and document.made_by else ""
     return {
         "kind": "Evidence",
         "title": document.title,

@@ -14,6 +14,7 @@ from datasets.people import Person
 from promotions.evidence import Shelf
 from promotions.readers import version_page as reader
 from promotions.readers.provenance import provenance
+from promotions.readers.triplet import triplet
 from promotions.readers.version_history import history
 from promotions.readers.version_policy import policy
 from promotions.states import State
@@ -25,7 +26,7 @@ READERS: dict[str, reader.Tab] = {
     "files": reader.files,
     "qa": reader.quality,
     "policy": policy,
-    "catalogs": reader.catalogs,
+    "catalogs": triplet,
     "provenance": provenance,
     "receipts": reader.receipts,
     "history": history,

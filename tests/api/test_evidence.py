@@ -69,7 +69,7 @@ def test_d3_the_same_reference_gives_the_same_bundle_again(api):
 def test_d3_denied_looks_like_absent(api):
     absent = "dcat://no_such_thing@2026.00000000"
     denied = references(api.restricted)[:-1]  # the terms have the same words as the public version's
-    hidden = [f"dcat://{v.dataset.slug}@{v.version_id}" for v in (*api.hidden.values(), api.withdrawn, api.superseded)]
+    hidden = [f"dcat://{v.dataset.slug}@{v.version_id}" for v in api.hidden.values()]
     results = ask(api.client(), {"refs": [absent, *denied, *hidden, "graph://well", "nonsense"]}).json()["results"]
     assert {(r["status"], r["audit_ref"]) for r in results} == {("unresolved", results[0]["audit_ref"])}
     single = []
@@ -146,6 +146,8 @@ def test_d3_no_near_miss_resolves(api):
     refs = references(api.public)
     # A prefix that is a reference itself, a narrower span, or another page's number is no near miss: it is exact.
     exact = set(refs) | {refs[6][:-1] + n for n in "123456789"} | {refs[6] + n for n in "0123456789"}
+    for gone in (api.withdrawn, api.superseded):  # a changed year names these, and they are gone: exact too
+        exact |= {ref.replace(api.public.version_id, gone.version_id) for ref in refs}
     misses = [m for m in near_misses(refs) if m not in exact and not (m.startswith(refs[6].split("span=")[0]))]
     assert len(misses) > 1000
     client = api.client()
