@@ -33,6 +33,11 @@ _ADDRESS_RULES = frozenset({"host_not_allowed", "port_not_allowed", "address_not
 _GONE = frozenset({404, 410})
 
 
+def wire() -> Wire:
+    """How the outside is reached."""
+    return Wire()
+
+
 def addresses_of(version: DatasetVersion) -> dict[str, str]:
     """Address to words, as the version's stored catalogs name them; a document that can't be read names none."""
     by_part: dict[str, list[bytes]] = {}
@@ -60,23 +65,22 @@ def name_addresses(
     listener.line(f"{len(found)} outside address(es) named; {new} new, {dropped} named no longer.")
 
 
-def ask_owed(  # noqa: PLR0913 - what is asked, and by which means
+def ask_owed(
     dataset: Dataset,
     *,
     everything: bool,
     by: Person,
     clock: Callable[[], datetime],
     listener: Listener,
-    wire: Wire | None = None,
 ) -> Mapping[str, int]:
     """Asks what is owed and keeps the answers; how many ended how."""
-    wire, hosts = wire or Wire(), links.hosts_for(dataset)
+    by_wire, hosts = wire(), links.hosts_for(dataset)
     owed = list(links.owed(dataset, clock(), everything=everything).select_related("dataset"))
     ended: Counter[str] = Counter()
     asked: Counter[str] = Counter()
     for done, link in enumerate(owed, start=1):
         listener.progress(done, len(owed))
-        answered = _answer(link, hosts, asked, wire, None if everything else clock())
+        answered = _answer(link, hosts, asked, by_wire, None if everything else clock())
         if answered is None:
             ended["later"] += 1
             continue
@@ -90,7 +94,7 @@ def ask_owed(  # noqa: PLR0913 - what is asked, and by which means
 
 
 def _answer(
-    link: ExternalLink, hosts: frozenset[str], asked: Counter[str], wire: Wire, shared_at: datetime | None
+    link: ExternalLink, hosts: frozenset[str], asked: Counter[str], by_wire: Wire, shared_at: datetime | None
 ) -> Answered | None:
     """How *link* answers; ``None``: its host was asked often enough. With *shared_at*, others' answers count."""
     try:
@@ -102,9 +106,9 @@ def _answer(
         if asked[url.host] >= MOST_A_HOST:
             return None
         if asked[url.host]:
-            wire.sleep(PAUSE_SECONDS)
+            by_wire.sleep(PAUSE_SECONDS)
         asked[url.host] += 1
-        found = probe(link.url, allowed_hosts=hosts, wire=wire)
+        found = probe(link.url, allowed_hosts=hosts, wire=by_wire)
     except UpstreamError as problem:
         return _unanswered(problem)
     outcome = LinkOutcome.ANSWERS if found.answers else LinkOutcome.GONE if found.status in _GONE else LinkOutcome.FAILS
