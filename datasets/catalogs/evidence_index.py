@@ -6,28 +6,29 @@ Never normalises, never takes a nearest match, never looks anything up. Spelling
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from audit.findings import Finding
 from audit.references import (
     DcatReference,
     DocReference,
+    GraphReference,
     InvalidReference,
     ProvReference,
     StacReference,
     parse_evidence_ref,
 )
-from datasets.catalogs.namespaces import KFM
-from datasets.catalogs.triplet import TripletDocuments, mapping, read_triplet
+from datasets.catalogs.namespaces import KFM, PREFIXES, PROV
+from datasets.catalogs.triplet import Triplet, TripletDocuments, mapping, read_triplet
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceTarget:
     """What a reference leads to: ``iri`` in the documents, ``digest`` (``sha256:<hex>``) where it has bytes."""
 
-    kind: Literal["dataset", "distribution", "item", "asset", "run", "document"]
+    kind: Literal["dataset", "distribution", "item", "asset", "run", "document", "entity"]
     iri: str
     digest: str = ""
 
@@ -42,9 +43,38 @@ def evidence_refs(documents: TripletDocuments) -> list[str]:
         return []
     found = {value for graph in (triplet.dcat, triplet.prov) for _, value in graph.mentioned(KFM + "evidence")}
     for holder in (triplet.collection, *(mapping(item.get("properties")) for item in triplet.items)):
-        refs = holder.get("kfm:evidence")
-        found |= {ref if isinstance(ref, str) else repr(ref) for ref in (refs if isinstance(refs, list) else [refs])}
+        found |= _cited(holder)
     return sorted(found)
+
+
+def _owed(triplet: Triplet) -> Iterator[tuple[str, list[str]]]:
+    """(document, references it lacks) for each document that does not cite all that it speaks of."""
+    slug = next(iter(triplet.dcat.objects(triplet.dataset, KFM + "dataset_id")), "")
+    version = next(iter(triplet.dcat.objects(triplet.dataset, KFM + "dataset_version_id")), "")
+    own = f"dcat://{slug}@{version}"
+    items = {f"stac://{item.get('collection')}/items/{item.get('id')}" for item in triplet.items}
+    files = {f"{own}#dist={triplet.key(node)}" for node in triplet.distributions()}
+    makers = {f"prov://{run}" for run in triplet.dcat.objects(triplet.dataset, PROV + "wasGeneratedBy")}
+    owed = [("dcat", {own, *items, *files, *makers}, triplet.dcat.objects(triplet.dataset, KFM + "evidence"))]
+    runs = {f"prov://{run}" for run in triplet.activities()}
+    owed.append(("prov", {own, *items, *runs}, triplet.prov.objects(triplet.dataset, KFM + "evidence")))
+    made = {f"prov://{asset.get('kfm:run_id')}" for _, _, asset in triplet.assets()}
+    owed.append(("stac/collection", {own, *items, *files, *made}, _cited(triplet.collection)))
+    for item in triplet.items:
+        fields = mapping(item.get("properties"))
+        assets = mapping(item.get("assets"))
+        made = {f"prov://{mapping(asset).get('kfm:run_id')}" for asset in assets.values()}
+        held = {ref for ref in files if ref.rpartition("#dist=")[2] in assets}
+        name = f"stac://{item.get('collection')}/items/{item.get('id')}"
+        owed.append((f"stac/items/{item.get('id')}", {own, name, *made, *held}, _cited(fields)))
+    for document, needed, cited in owed:
+        if needed - cited:
+            yield document, sorted(needed - cited)
+
+
+def _cited(holder: Mapping[str, Any]) -> set[str]:
+    refs = holder.get("kfm:evidence")
+    return {ref if isinstance(ref, str) else repr(ref) for ref in (refs if isinstance(refs, list) else [refs])}
 
 
 def build_index(documents: TripletDocuments, digests: frozenset[str] = frozenset()) -> dict[str, EvidenceTarget]:
@@ -68,8 +98,26 @@ def build_index(documents: TripletDocuments, digests: frozenset[str] = frozenset
             index[f"{name}#asset={key}"] = EvidenceTarget("asset", f"{name}#asset={key}", f"sha256:{checksum}")
     for run in triplet.activities():
         index[f"prov://{run}"] = EvidenceTarget("run", run)
+    index |= _graph(triplet)
     for digest in digests:
         index[f"doc://{digest}"] = EvidenceTarget("document", f"kfm://artifact/{digest}", digest)
+    return index
+
+
+def _graph(triplet: Triplet) -> dict[str, EvidenceTarget]:
+    """What PROV describes as a graph: each of our entities and runs, and each relation that is recorded of it."""
+    index: dict[str, EvidenceTarget] = {}
+    described = triplet.entities() | triplet.activities()
+    for iri in sorted(name for name in described if name.startswith("kfm://")):
+        digest = iri.removeprefix("kfm://artifact/") if iri.startswith("kfm://artifact/") else ""
+        target = EvidenceTarget("entity", iri, digest)
+        index[f"graph://{iri}"] = target
+        for relation in triplet.prov.predicates(iri):
+            prefix, name = next(
+                ((p, relation.removeprefix(n)) for p, n in PREFIXES.items() if relation.startswith(n)), ("", "")
+            )
+            if prefix:
+                index[f"graph://{iri}#rel={prefix}:{name}"] = target
     return index
 
 
@@ -87,7 +135,7 @@ def resolve_exact(ref: str, index: EvidenceIndex) -> EvidenceTarget | None:
         return index.get(f"doc://{parsed.digest}")
     if isinstance(parsed, ProvReference):
         return index.get(f"prov://{parsed.run}")
-    if isinstance(parsed, (DcatReference, StacReference)):
+    if isinstance(parsed, (DcatReference, StacReference, GraphReference)):
         return index.get(ref)
     return None
 
@@ -102,6 +150,9 @@ def check_evidence(documents: TripletDocuments, digests: frozenset[str] = frozen
         findings.append(
             Finding("evidence_missing", "", "The catalogs carry no EvidenceRef.", "Rebuild them.", "missing")
         )
+    for document, absent in _owed(triplet) if refs else ():
+        message = f"{document} carries no EvidenceRef to {', '.join(absent)}, which it speaks of."
+        findings.append(Finding("evidence_incomplete", document, message[:500], "Rebuild them.", "missing"))
     for ref in refs:
         if resolve_exact(ref, index) is None:
             message = f"{ref!r:.160} resolves to nothing in these catalogs, exactly as it is written."

@@ -69,6 +69,11 @@ def license_iri(license_expression: str, terms_uri: str) -> str:
     return terms_uri
 
 
+def stac_license(license_expression: str) -> str:
+    """STAC's ``license``: one SPDX id as it is, ``other`` for an expression or a LicenseRef (STAC 1.1 schema)."""
+    return license_expression if _SIMPLE_LICENSE.fullmatch(license_expression) else "other"
+
+
 def multihash(digest: str) -> str:
     """``sha256:<hex>`` as a multihash in hex: code 0x12, length 0x20 (STAC File extension 2.1, ``file:checksum``)."""
     return "1220" + digest.removeprefix("sha256:")

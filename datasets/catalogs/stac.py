@@ -14,7 +14,7 @@ from datasets.catalogs import addresses
 from datasets.catalogs.dcat import distribution_ref
 from datasets.catalogs.facts import WORLD, ArtifactFact, CatalogFacts, RunFact
 from datasets.catalogs.linked_data import json_bytes
-from datasets.catalogs.namespaces import artifact_iri, dataset_iri, multihash
+from datasets.catalogs.namespaces import artifact_iri, dataset_iri, multihash, stac_license
 
 STAC_VERSION: Final = "1.1.0"
 FILE_EXTENSION: Final = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
@@ -127,8 +127,8 @@ def _through_pystac(thing: pystac.Collection | pystac.Item) -> dict[str, Any]:
 
 
 def _license(facts: CatalogFacts) -> str:
-    """STAC 1.1 knows SPDX expressions and ``other``; the exact text is in ``kfm:license``."""
-    return "other" if "LicenseRef-" in facts.license else facts.license
+    """An SPDX id, or ``other``: STAC 1.1's schema refuses an expression's spaces. The text is in ``kfm:license``."""
+    return stac_license(facts.license)
 
 
 def _kfm_fields(facts: CatalogFacts) -> dict[str, Any]:

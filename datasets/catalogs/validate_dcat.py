@@ -18,6 +18,7 @@ from rdflib.namespace import SH
 
 from audit.canonical import StrictJsonError, parse_strict
 from audit.findings import Finding
+from datasets.catalogs.literals import check_literals, check_prefixes
 from datasets.catalogs.namespaces import DCAT, KFM, RDF
 from datasets.catalogs.rdf_reading import Triples, read_rdf
 
@@ -47,6 +48,7 @@ def validate_dcat(
     files = [*([SHAPES] if profile == "kfm" else []), *shapes]
     if profile == "kfm":
         findings += [*_one_dataset(reading.triples), *_notices(reading.triples)]
+        findings += [*check_literals(reading.triples), *check_prefixes(raw)]
     if files and reading.triples:
         findings += _shape_findings(reading.triples, files)
     return findings

@@ -15,7 +15,7 @@ from audit.canonical import StrictJsonError
 from audit.findings import Finding
 from datasets.catalogs.facts import WHOLE_DEGREE_LABEL
 from datasets.catalogs.quick_json import parse_quickly
-from datasets.catalogs.stac import FILE_EXTENSION
+from datasets.catalogs.stac import FILE_EXTENSION, VERSION_EXTENSION
 from datasets.catalogs.stac_schemas import (
     EXTENSIONS,
     VERSIONS,
@@ -152,6 +152,11 @@ def _notices(holder: Mapping[str, Any], where: str) -> Iterator[Finding]:
 def _kfm_collection(document: Mapping[str, Any], where: str) -> Iterator[Finding]:
     yield from _required(document, where, ("title", "version", *_REQUIRED))
     yield from _notices(document, where)
+    declared = document.get("stac_extensions")
+    if not isinstance(declared, list) or VERSION_EXTENSION not in declared:
+        yield _missing(
+            "version_extension_missing", f"{where}/stac_extensions", "The Version extension is not declared."
+        )
     if "dcat" not in _documents_linked(document):
         yield _missing("dcat_link_missing", f"{where}/links", "The collection has no link to its DCAT record.")
 
@@ -195,6 +200,9 @@ def _kfm_geometry(document: Mapping[str, Any], label: object, where: str) -> Ite
         yield _missing("extent_too_exact", f"{where}/bbox", message)
     if len(bbox) == 4 and _envelope(geometry) != bbox:  # noqa: PLR2004
         yield _missing("bbox_differs", f"{where}/bbox", "The bbox is not the envelope of the geometry.")
+    elif len(bbox) == 4 and not _is_rectangle(geometry, bbox):  # noqa: PLR2004
+        message = "The geometry is not the closed rectangle of the bbox; a finer outline could tell a place."
+        yield _missing("geometry_differs", f"{where}/geometry", message)
 
 
 def _envelope(geometry: object) -> list[float] | None:
@@ -204,6 +212,13 @@ def _envelope(geometry: object) -> list[float] | None:
         return None
     xs, ys = zip(*positions, strict=True)
     return [min(xs), min(ys), max(xs), max(ys)]
+
+
+def _is_rectangle(geometry: object, bbox: list[float]) -> bool:
+    """Whether it is the Polygon of the bbox's corners, closed, counter-clockwise from the south-west (RFC 7946)."""
+    west, south, east, north = bbox
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return isinstance(geometry, dict) and geometry.get("type") == "Polygon" and geometry.get("coordinates") == [ring]
 
 
 def _positions(value: object) -> Iterator[tuple[float, float]]:
