@@ -9,6 +9,7 @@ suppressed over those cells. Reads the file twice: for the cells (eight bytes a 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -208,10 +209,10 @@ class _Writing:
             if name != primary and holds_place(_plain(batch.column(name)), places.lon, places.lat, places.present):
                 raise ObligationNotApplicable(f"Column {name} holds exact places: remove it as well.")
         columns[primary] = draw(cells, plan.grid, plan.shape) if plan.grid is not None else given
-        if UNCERTAINTY_COLUMN not in self._layout.names and UNCERTAINTY_COLUMN not in plan.removed:
+        if UNCERTAINTY_COLUMN not in self._layout.names:
             constant = np.full(batch.num_rows, self._survey.uncertainty_m, dtype=np.float64)
             columns[UNCERTAINTY_COLUMN] = pa.array(constant)
-        return ~unmoved(columns[primary], given)
+        return ~unmoved(columns[primary], given) & (cells != NOWHERE)
 
     def _uncertain(self, column: pa.Array, moved: npt.NDArray[np.bool_]) -> pa.Array:
         """The source's own uncertainty beside ours: added where the place moved, else the larger of the two."""
@@ -247,7 +248,8 @@ class _Writing:
     def generalization(self) -> dict[str, Any] | None:
         if self._plan.grid is None:
             return None
-        return {**self._plan.grid.as_json(), "shape": self._plan.shape, "uncertainty_m": self._uncertainty}
+        farthest = math.ceil(self._uncertainty)
+        return {**self._plan.grid.as_json(), "shape": self._plan.shape, "uncertainty_m": farthest}
 
     def _metadata(self) -> dict[bytes, bytes]:
         """GeoParquet metadata of the output alone; nothing of the source's but its CRS when geometry was kept."""

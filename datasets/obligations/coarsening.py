@@ -19,9 +19,9 @@ _WIDTH = {"day": 10, "month": 7, "year": 4}
 _ISO_START = r"^\d{4}(-\d{2}(-\d{2}([T ].*)?)?)?$"
 #: Words in a column's name that say it holds a time. ``year`` alone is never finer than any resolution.
 _TIME_WORDS = frozenset(
-    (
+    (  # noqa: SIM905 - words
         "date datetime time timestamp day month yearmonth hour minute second week doy epoch dob birthday weekday julian"
-    ).split()  # noqa: SIM905 - words
+    ).split()
 )
 #: Endings of words that say it, where a name is written without a break, and words that only look so.
 _TIME_ENDINGS, _NO_TIMES = ("date", "datetime", "timestamp", "epoch"), frozenset({"candidate", "mandate"})

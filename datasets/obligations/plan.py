@@ -90,6 +90,8 @@ def layout_of(schema: pa.Schema, plan: Plan) -> Layout:
     names = tuple(name for name in schema.names if not is_removed(name, plan.removed) and name not in covered)
     if geo and primary not in names:
         raise ObligationNotApplicable("The geometry column can't be removed; use metadata_only.")
+    if plan.grid is not None and UNCERTAINTY_COLUMN in plan.removed:
+        raise ObligationNotApplicable(f"{UNCERTAINTY_COLUMN} is told anew for generalized places: don't remove it.")
     for field in (schema.field(name) for name in names if name != primary):
         _refuse_side_channel(field, plan)
     _refuse_unknown_fields(schema, plan)

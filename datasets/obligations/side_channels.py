@@ -18,13 +18,13 @@ import pyarrow.compute as pc
 
 #: Words of a column's name that say it holds a place.
 PLACE_WORDS: frozenset[str] = frozenset(
-    (
+    (  # noqa: SIM905 - sixty words
         "bbox x y lat lats lon lng long longs latitude longitude decimallatitude decimallongitude verbatimlatitude "
         "verbatimlongitude verbatimcoordinates latlon latlng latlong lonlat easting northing eastings northings utm "
         "utmx utmy mgrs usng geohash geohashes quadkey pluscode olc wkt wkb ewkt ewkb geojson geom geometry "
         "footprintwkt coord coords coordinate coordinates location locations locality verbatimlocality address "
         "addresses street plss trs twp township rng section"
-    ).split()  # noqa: SIM905 - sixty words
+    ).split()
 )
 #: Words that only mean a place together with their figure: ``h3``, ``what3words``.
 _PLACE_FIGURES = re.compile(r"(^|[^a-z])(h3|s2|what3words|w3w)($|[^a-z0-9])")

@@ -22,7 +22,7 @@ TIME_RESOLUTIONS: tuple[str, ...] = ("day", "month", "year")
 MAXIMUM_CELL_SIZE_M = 1_000_000
 #: GBIF's categories of sensitivity, as metres that are nowhere on the grids finer than so many degrees (ADR 0027).
 PRESETS: Mapping[str, int] = MappingProxyType(
-    {"1_degree": 112_500, "0.1_degree": 11_250, "0.01_degree": 1_125, "0.001_degree": 113}
+    {"1_degree": 115_000, "0.1_degree": 11_500, "0.01_degree": 1_150, "0.001_degree": 115}
 )
 #: What else may be said of a kind, and its values; the first one is customary and is not written.
 OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType({"grid": ("square", "h3"), "shape": ("centroid", "cell")})
