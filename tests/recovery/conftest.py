@@ -25,15 +25,15 @@ def published(world: World, signed: DatasetVersion) -> DatasetVersion:  # noqa: 
 @pytest.fixture
 def check() -> Callable[[DatasetVersion], Any]:
     """``check(version)``: one check, as the schedule makes it."""
-    return lambda version: upkeep.check_catalogs(version.pk, timezone.now())
+    return lambda looked_at: upkeep.check_catalogs(looked_at.pk, timezone.now())
 
 
 @pytest.fixture
 def recover(world: World) -> Callable[..., Job]:  # noqa: F811 - fixtures
     """``recover(version)``: asked for by the operator, and run to its end."""
 
-    def run(version: DatasetVersion, by: str = "operator") -> Job:
-        job = jobs.request_recovery(version=version, by=world.person(by), at=timezone.now())
+    def run(lost: DatasetVersion, by: str = "operator") -> Job:
+        job = jobs.request_recovery(version=lost, by=world.person(by), at=timezone.now())
         claimed = jobs.claim(job.pk, timezone.now())
         assert claimed is not None
         pipeline.run(claimed)
