@@ -82,9 +82,9 @@ def needs(sign_off_roles: Mapping[str, tuple[str, ...]] | None = None) -> tuple[
     return tuple(sorted(found, key=lambda need: (need.dataset, need.label, need.author)))
 
 
-def broken(before: Roster, after: Roster) -> tuple[Broken, ...]:
-    """Which workflows *after* can no longer be staffed that *before* could."""
-    asked = needs()
+def broken(before: Roster, after: Roster, asked: tuple[Need, ...] | None = None) -> tuple[Broken, ...]:
+    """Which workflows (of *asked*; otherwise all there are) *after* can no longer be staffed that *before* could."""
+    asked = needs() if asked is None else asked
     return broken_by(_staffed(asked, before), _staffed(asked, after))
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from promotions import urls_inbox, urls_quality, urls_recovery, urls_sources, urls_versions, urls_webhooks
+from promotions import (
+    urls_administration,
+    urls_inbox,
+    urls_quality,
+    urls_recovery,
+    urls_sources,
+    urls_versions,
+    urls_webhooks,
+)
 from promotions.views import actions, board, evidence, queue, runbooks, service_accounts, tokens
 
 app_name = "promotions"
@@ -25,6 +33,7 @@ urlpatterns = [
     path("tokens/<int:token_pk>/", tokens.token_page, name="token"),
     path("runbooks/", runbooks.runbook_list, name="runbooks"),
     path("runbooks/<str:runbook_id>/", runbooks.runbook_page, name="runbook"),
+    *urls_administration.urlpatterns,
     *urls_inbox.urlpatterns,
     *urls_quality.urlpatterns,
     *urls_recovery.urlpatterns,

@@ -1,0 +1,114 @@
+"""Reads the decision diff: how many versions a change touches, which answers turn, and which versions those are.
+
+One query for the pairs of label and standing that occur; the answers are the engine's (``datasets.policy.diff``).
+Counts are over every version, since whoever changes a label must know how far it reaches; a version is named only to a
+viewer who may know of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, Q
+
+from datasets import decisions, enforcement
+from datasets.models import DatasetVersion
+from datasets.people import Person
+from datasets.policy import diff
+from datasets.policy.labels import LabelFacts
+from datasets.policy.obligations import unmet
+from datasets.policy.requests import Action
+
+_PAGE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One sentence of the diff: under this standing, so many versions open or close for these, for this."""
+
+    direction: str
+    label: str
+    standing: str
+    action: str
+    who: tuple[str, ...]
+    versions: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelDiff:
+    """``touched``: versions under the label; ``turned``: those with an answer that turns; ``page``: those to name."""
+
+    lines: tuple[Line, ...]
+    touched: int
+    turned: int
+    hidden: int
+    page: Page[DatasetVersion] | None
+    reasons: int = 0
+    remade: int = 0
+
+
+def in_use() -> dict[str, int]:
+    """Label to how many versions carry it; one query."""
+    rows = DatasetVersion.objects.filter(policy_label__isnull=False).order_by().values_list("policy_label")
+    return dict(rows.annotate(n=Count("pk")))
+
+
+def occurring(label: str | None = None) -> dict[tuple[str, str], int]:
+    """(label, standing) to how many versions; one without a label reads as ``decisions.UNLABELLED``. One query."""
+    rows = DatasetVersion.objects.filter(standing__isnull=False)
+    if label is not None:
+        rows = rows.filter(_carries(label))
+    counts: dict[tuple[str, str], int] = {}
+    for name, state, number in rows.order_by().values_list("policy_label", "standing__state").annotate(n=Count("pk")):
+        key = (name or decisions.UNLABELLED, state)
+        counts[key] = counts.get(key, 0) + number
+    return counts
+
+
+def label_diff(before: LabelFacts | None, after: LabelFacts, viewer: Person, page: str | int | None = 1) -> LabelDiff:
+    """What turns when the label becomes *after*. A new label is carried by nothing, so nothing turns yet."""
+    if before is None:
+        return LabelDiff((), 0, 0, 0, None)
+    counts = occurring(after.name)
+    worlds = diff.World({before.name: before}), diff.World({after.name: after})
+    found = diff.turned(counts, *worlds)
+    lines = tuple(
+        Line(one.direction, one.label, one.standing, one.action, one.who, counts[one.label, one.standing])
+        for one in diff.grouped(found)
+    )
+    standings = {line.standing for line in lines}
+    named = _named(after.name, standings, viewer)
+    turned = sum(number for (_, standing), number in counts.items() if standing in standings)
+    return LabelDiff(
+        lines,
+        touched=sum(counts.values()),
+        turned=turned,
+        hidden=turned - named.count,
+        page=named.get_page(page) if standings else None,
+        reasons=len({(c.label, c.standing) for c in found if c.direction == diff.REASONS}),
+        remade=_remade(before, after, counts),
+    )
+
+
+def _remade(before: LabelFacts, after: LabelFacts, counts: Mapping[tuple[str, str], int]) -> int:
+    """Published versions whose bytes were made under obligations that are no longer enough."""
+    if not unmet(after.default_obligations, before.default_obligations):
+        return 0
+    return counts.get((after.name, "PUBLISHED"), 0)
+
+
+def _carries(label: str) -> Q:
+    carries = Q(policy_label=label)
+    return carries | Q(policy_label__isnull=True) if label == decisions.UNLABELLED else carries
+
+
+def _named(label: str, standings: set[str], viewer: Person) -> Paginator[DatasetVersion]:
+    rows = (
+        enforcement.visible_versions(viewer, Action.DISCOVER)
+        .filter(_carries(label), standing__state__in=sorted(standings))
+        .select_related("dataset", "standing")
+        .order_by("dataset__slug", "version_id", "pk")
+    )
+    return Paginator(rows, _PAGE)
