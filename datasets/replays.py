@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datasets import decisions
 from datasets.models import PolicyBundle, PolicyDecision
 from datasets.policy import bundle, engine
+from datasets.policy.lists import LIST_RULE, replay_list
 
 #: Columns of the row that repeat what its document says.
 _REPEATED = {"decision": "decision", "decision_id": "decision_id"}
@@ -48,7 +49,8 @@ def replay(row: PolicyDecision, bundles: _Bundles | None = None) -> Replayed:
     if not _agrees(row, document):
         message = "The row says something else than the document in it."
         return Replayed(row.decision_id, "differs", was, "", message)
-    found = engine.replay(document, policies=policies)
+    of_list = document.get("rule_id") == LIST_RULE
+    found = (replay_list if of_list else engine.replay)(document, policies=policies)
     again = found.decision
     now = f"{again.decision}: {', '.join(again.reason_codes)}" if again else ""
     return Replayed(row.decision_id, found.verdict, was, now, found.message)

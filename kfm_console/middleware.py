@@ -1,20 +1,31 @@
-"""What every request passes: a limit on form bodies, and the person behind it, looked up when someone asks.
+"""What every request passes: a limit on form bodies, the person behind it, and the one decision kept of it.
 
 Decides nothing of the domain: roles come from ``datasets.people``, and ``is_superuser`` is never asked (design §6).
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.cache import patch_cache_control
 from django.utils.functional import SimpleLazyObject
 
+from datasets import questions
 from datasets.people import person_for
+
+logger = logging.getLogger(__name__)
+
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+#: What of an address a kept list's decision names: ids, and nothing that someone typed.
+_IDS = frozenset({"slug", "version_id", "case_pk", "job_pk", "source_pk", "digest"})
+_MOST = 120
+_NOT_NOW = 503
 
 
 class PersonMiddleware:
@@ -52,3 +63,44 @@ class FormLimitMiddleware:
         if getattr(view, "csrf_exempt", False) or size <= settings.KFM_MAX_FORM_BYTES:
             return None
         return render(request, "413.html", {"limit": settings.KFM_MAX_FORM_BYTES}, status=413)
+
+
+class DecisionMiddleware:
+    """Keeps the one decision that governed a request's answer; without it nothing is answered.
+
+    A download or a stream is kept before its first byte goes. A request that asked nothing leaves nothing.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with questions.asking(only_reads=request.method in _READS, scope=lambda: _scope(request)) as asked:
+            response = self.get_response(request)
+            try:
+                asked.settle()
+            except DatabaseError as error:
+                response.close()
+                logger.error("a decision could not be kept, so nothing was answered: %s", type(error).__name__)  # noqa: TRY400 - the error's words may hold values
+                return self._not_kept(request)
+            return response
+
+    def _not_kept(self, request: HttpRequest) -> HttpResponse:
+        words = "What you asked could not be recorded, so it is not answered. Try again in a minute."
+        if request.path.startswith("/api/"):
+            body = {"error_code": "decision_not_kept", "message": words, "audit_ref": questions.new_reference()}
+            answer: HttpResponse = JsonResponse(body, status=_NOT_NOW)
+        else:
+            answer = HttpResponse(words, status=_NOT_NOW, content_type="text/plain; charset=utf-8")
+        answer["Cache-Control"] = "no-store"
+        answer["Retry-After"] = "60"
+        return answer
+
+
+def _scope(request: HttpRequest) -> dict[str, str]:
+    """The route, and the ids in the address."""
+    match = request.resolver_match
+    if match is None:
+        return {}
+    named = {name: str(value)[:_MOST] for name, value in match.kwargs.items() if name in _IDS}
+    return {"route": match.view_name or "unnamed", **named}

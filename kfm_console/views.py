@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from datasets import questions
 from datasets.people import Person, names_of
 from kfm_console.templatetags.console import relative
 from promotions.readers import home
@@ -93,13 +94,13 @@ FORBIDDEN = 403
 
 
 def _error(request: HttpRequest, template: str, status: int, exception: Exception | None) -> HttpResponse:
-    """An error's page; the audit reference is shown when the error knows it."""
+    """An error's page; the audit reference is the error's own, or that of what the request asked the policies."""
     return render(
         request,
         template,
         {
             "exception": str(exception or "") if status == FORBIDDEN else "",
-            "audit_ref": getattr(exception, "audit_ref", ""),
+            "audit_ref": getattr(exception, "audit_ref", "") or questions.audit_ref(),
         },
         status=status,
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,8 +16,8 @@ from django.db import DatabaseError
 from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
+from datasets import questions
 from datasets.errors import Refused
-from datasets.policy.engine import DECISION_PREFIX
 from datasets.zones.store import DamagedObject, ObjectNotFound, ObjectTooLarge, StoreError
 
 logger = logging.getLogger(__name__)
@@ -86,7 +85,7 @@ class NotServable(ApiError):  # noqa: N818 - as above
 
 def new_reference() -> str:
     """A reference of the form a stored decision has, for answers that rest on none; the log holds it."""
-    return f"{DECISION_PREFIX}{uuid.uuid4().hex}"
+    return questions.new_reference()
 
 
 def json_answer(body: object, *, status: int = 200, media_type: str = "application/json") -> HttpResponse:
@@ -99,7 +98,7 @@ def json_answer(body: object, *, status: int = 200, media_type: str = "applicati
 
 def envelope(status: int, code: str, message: str, audit_ref: str = "", **more: object) -> HttpResponse:
     """``{error_code, message, audit_ref}``; logged under its reference, without a value from the request."""
-    reference = audit_ref or new_reference()
+    reference = audit_ref or questions.audit_ref() or new_reference()
     logger.log(logging.WARNING if status >= 500 else logging.INFO, "api %s %s %s", status, code, reference)  # noqa: PLR2004 - HTTP's own limit
     return json_answer({"error_code": code, "message": message, "audit_ref": reference, **more}, status=status)
 

@@ -22,6 +22,7 @@ from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from audit.canonical import StrictJsonError, parse_strict
+from datasets import questions
 from datasets.people import person_for
 from promotions.api.answers import BadParameter, answer_exception
 from promotions.api.reading import Reader
@@ -107,6 +108,10 @@ class ApiView(APIView):
         return self.request._request  # noqa: SLF001 - REST framework's documented way to the request it wraps
 
     def reader(self) -> Reader:
+        """Reads as whoever asks. A POST that reads acts on nothing: the decision that governed its answer is kept."""
+        asked = questions.current()
+        if asked is not None:
+            asked.only_reads = True
         return Reader(person_for(self.request.user), timezone.now())
 
 

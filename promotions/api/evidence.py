@@ -12,6 +12,7 @@ from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from datasets import questions
 from datasets.policy.requests import Action
 from promotions.api import shapes
 from promotions.api.answers import ApiError, BadParameter, Gone, json_answer
@@ -51,6 +52,9 @@ class ResolveView(ApiView):
         answers, refused = resolve_all(refs, self.reader())
         if single:
             return json_answer(_single(refs[0], answers[refs[0]], refused))
+        asked = questions.current()
+        if asked is not None:
+            asked.of_several()
         return json_answer({"results": [_result(ref, answers[ref], refused) for ref in refs]})
 
 

@@ -1,7 +1,7 @@
 """Reader: which published versions and tombstones a person gets, each with the release that speaks for it.
 
 Asks ``datasets.enforcement`` before it fetches anything. What is hidden and what is absent take the same steps here and
-end in the same ``Absent``: two queries, and one stored denial that names no version (design §6, §8).
+end in the same ``Absent``, with one stored denial (design §6, §8).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from datasets import decisions, enforcement
 from datasets.models import DatasetVersion, PolicyDecision
 from datasets.people import Person
 from datasets.policy.obligations import TRANSFORMING, ObligationError, ObligationKind, parse_obligations, union
-from datasets.policy.requests import Action, ResourceFacts
+from datasets.policy.requests import Action
 from datasets.receipts import instant
 from promotions.api.answers import Absent, Gone, NotServable
 from promotions.models import Release, Tombstone
@@ -117,9 +117,7 @@ class Reader:
 
     def absent(self, slug: str | None, version_id: str | None, action: Action) -> Absent:
         """The refusal for what is hidden or not there: its denial is stored, and names no version either way."""
-        resource = ResourceFacts(dataset_slug=slug, dataset_version_id=version_id)
-        request = decisions.request_for(self.person, action, resource, dataset_pk=None)
-        return Absent(decisions.decide(request, version=None, at=self.at).decision_id)
+        return Absent(enforcement.deny_unseen(self.person, slug, version_id, action, at=self.at))
 
     def tombstone(self, version: DatasetVersion) -> dict[str, Any]:
         """What the public reads of a version that is gone; a successor is named only when it may be read."""

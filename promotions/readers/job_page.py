@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from datasets.enforcement import may
 from datasets.people import Person, names_of
 from datasets.policy.requests import Action
 from datasets.policy.roles import Role
@@ -16,8 +17,6 @@ from promotions.models import Job, JobKind, JobLine, JobState, QuarantineCase
 from promotions.pipeline import STEPS
 from promotions.readers import failure, run_list
 from promotions.readers.people import holders, who_can
-from promotions.readers.run_list import WATCHERS
-from promotions.readers.version_page import may
 
 LOG_LINES = 200
 LIVE = frozenset({JobState.QUEUED, JobState.RUNNING})
@@ -36,7 +35,7 @@ _UPKEEP: dict[str, tuple[str, ...]] = {
 _WAY = ("ingest", "normalize", "check", "catalog", "evaluate")
 _TAKES_IN = frozenset({"fetch", "ingest"})
 
-_JOBS = Job.objects.select_related(
+_SHOWN_WITH = (
     "dataset",
     "source",
     "spec",
@@ -50,18 +49,9 @@ _JOBS = Job.objects.select_related(
 )
 
 
-def find_job(person: Person, job_pk: int, at: datetime) -> Job | None:
+def find_job(person: Person, job_pk: int) -> Job | None:
     """The job, when it exists and *person* may see it; ``None`` otherwise, whichever of the two it was."""
-    job = _JOBS.filter(pk=job_pk).first()
-    if job is None or person.is_public:
-        return None
-    if job.requested_by == person.principal:
-        return job
-    if not WATCHERS & person.roles_on(job.dataset_id):
-        return None
-    if job.version is not None and not may(person, job.version, Action.DISCOVER, at):
-        return None
-    return job
+    return run_list.visible_jobs(person).select_related(*_SHOWN_WITH).filter(pk=job_pk).first()
 
 
 def panel(job: Job, person: Person, now: datetime) -> dict[str, Any]:

@@ -7,13 +7,12 @@ Reads through ``enforcement`` only: hidden and absent are the same ``None``. Dec
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from datasets import decisions
-from datasets.enforcement import find_version, visible_versions
+from datasets.enforcement import declared_obligations, find_version, look_up, may, visible_versions
 from datasets.models import DatasetVersion, VersionArtifact
 from datasets.people import Person, names_of
 from datasets.policy.requests import Action
@@ -94,35 +93,14 @@ def action_for(file: VersionArtifact) -> Action:
     return Action.READ if file.part in CATALOG_PARTS else RECORD_PARTS.get(file.part, Action.DOWNLOAD)
 
 
-def may(
-    person: Person,
-    version: DatasetVersion,
-    action: Action,
-    at: datetime,
-    *,
-    obligations: Sequence[Mapping[str, Any]] = (),
-) -> bool:
-    """Whether the policies let *person* read *version* by *action*; asked about this one version, and not kept."""
-    resource = decisions.resource_of(
-        version,
-        person=person,
-        standing=version.standing.state,
-        has_bytes=True,
-        reading=True,
-        obligations=obligations,
-    )
-    return decisions.ask(decisions.request_for(person, action, resource, dataset_pk=version.dataset_id), at=at).allowed
-
-
 def open_version(person: Person, slug: str, version_id: str, at: datetime) -> Opened | None:
     """The version, when *person* may read its record or at least its QA report."""
-    version = find_version(person, slug, version_id, Action.READ)
-    read = version is not None
-    version = version or find_version(person, slug, version_id, Action.READ_QA)
-    if version is None:
+    found = look_up(person, slug, version_id, Action.READ, Action.READ_QA)
+    if found is None:
         return None
+    version, read = found.version, found.action is Action.READ
     roles = person.roles_on(version.dataset_id)
-    declared = (json.loads(version.spec.canonical).get("sensitivity") or {}).get("obligations") or ()
+    declared = declared_obligations(version)
     download = may(person, version, Action.DOWNLOAD, at)
     return Opened(
         version=version,

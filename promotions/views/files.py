@@ -27,7 +27,7 @@ def preview(request: HttpRequest, slug: str, version_id: str) -> HttpResponseBas
     """The simplified GeoJSON that the page's map draws."""
     opened = _opened_or_404(request, slug, version_id)
     file = next((f for f in reversed(current_files(opened.version)) if f.part == "preview"), None)
-    if file is None:
+    if file is None or not _allowed(opened, file):
         raise Http404
     return _bytes(file, "application/geo+json")
 
@@ -37,9 +37,7 @@ def download(request: HttpRequest, slug: str, version_id: str, file_path: str) -
     """One file as an attachment; the decision that let it go is kept."""
     opened = _opened_or_404(request, slug, version_id)
     file = next((f for f in reversed(current_files(opened.version)) if f.path == file_path), None)
-    if file is None or not opened.may_open(file):
-        raise Http404
-    if enforce(opened.person, opened.version, action_for(file), at=timezone.now()).decision != "allow":
+    if file is None or not opened.may_open(file) or not _allowed(opened, file):
         raise Http404
     response = _bytes(file, file.artifact.media_type)
     name = file_path.rsplit("/", 1)[-1]
@@ -54,6 +52,11 @@ def _opened_or_404(request: HttpRequest, slug: str, version_id: str) -> Opened:
     if opened is None or not opened.download:
         raise Http404
     return opened
+
+
+def _allowed(opened: Opened, file: VersionArtifact) -> bool:
+    """The kept decision on the very file; what the label's own obligations let out is what the map draws too."""
+    return enforce(opened.person, opened.version, action_for(file), at=timezone.now()).decision == "allow"
 
 
 def _bytes(file: VersionArtifact, media_type: str) -> HttpResponseBase:

@@ -131,7 +131,7 @@ def retry(request: HttpRequest, job_pk: int) -> HttpResponse:
 
 
 def _job_or_404(request: HttpRequest, job_pk: int) -> Job:
-    job = reader.find_job(request.person, job_pk, timezone.now())  # type: ignore[attr-defined]  # PersonMiddleware's
+    job = reader.find_job(request.person, job_pk)  # type: ignore[attr-defined]  # PersonMiddleware's
     if job is None:
         raise Http404
     return job

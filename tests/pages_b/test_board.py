@@ -23,8 +23,8 @@ def body(response) -> str:
 
 
 def without_token(response) -> str:
-    """The page without the CSRF token, which is masked anew each time."""
-    return re.sub(r'(X-CSRFToken": |csrfmiddlewaretoken" value=)"\w+"', "", body(response))
+    """The page without the CSRF token, which is masked anew each time, and without its audit reference."""
+    return re.sub(r'(X-CSRFToken": |csrfmiddlewaretoken" value=)"\w+"|<p class="soft">Audit.*?</p>', "", body(response))
 
 
 def seen_in(response) -> str:

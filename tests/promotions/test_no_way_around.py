@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from audit import ledger
 from audit.events import Event
-from datasets.enforcement import visible_versions
+from datasets.enforcement import enforce, find_version, visible_versions
 from datasets.errors import Refused
 from datasets.models import (
     Acquisition,
@@ -25,6 +25,7 @@ from datasets.models import (
     VersionArtifact,
 )
 from datasets.people import PUBLIC, Person
+from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from promotions import dossier, gates, transitions
 from promotions.dossier import GatesFailed
@@ -342,12 +343,24 @@ def test_a_row_put_in_published_by_hand_has_no_release(world, version):
         transitions.publish(version_pk=version.pk, by=world.person("operator"), seen="", at=AT)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="datasets.enforcement asks for the standing only, not for a Release: see the report"
-)
-def test_a_row_put_in_published_by_hand_is_not_served(world, version):
+@pytest.mark.parametrize("name", ["nobody", "steward", "auditor", "superuser"])
+def test_a_row_put_in_published_by_hand_is_not_served(world, version, name):
+    """Without a release of its round its standing can't be believed, so nobody is shown it, in lists or by name."""
     put_standing(version, "PUBLISHED")
-    assert not visible_versions(PUBLIC).filter(pk=version.pk).exists()
+    slug, number = version.dataset.slug, version.version_id
+    for person in (PUBLIC, world.person(name)):
+        for action in (Action.DISCOVER, Action.READ, Action.DOWNLOAD, Action.RESOLVE_EVIDENCE):
+            assert not visible_versions(person, action).filter(pk=version.pk).exists()
+            assert find_version(person, slug, number, action) is None
+            assert enforce(person, version, action, at=AT).decision == "deny"
+
+
+def test_a_release_of_an_earlier_round_does_not_speak_for_a_later_one(world, signed):
+    world.publish(signed)
+    assert visible_versions(PUBLIC).filter(pk=signed.pk).count() == 1
+    Standing.objects.filter(version=signed).update(round=2)
+    assert not visible_versions(PUBLIC).filter(pk=signed.pk).exists()
+    assert find_version(PUBLIC, signed.dataset.slug, signed.version_id) is None
 
 
 def test_the_database_refuses_a_proposers_signature(world, signed):
