@@ -163,7 +163,8 @@ class _Writing:
             for batch, cells in self._batches(parquet):
                 table = self._transform(batch, cells)
                 writer = writer or pq.ParquetWriter(self._partial, table.schema, compression="zstd", store_schema=False)
-                writer.write_table(table)
+                if table.num_rows:
+                    writer.write_table(table)
                 self.rows += table.num_rows
             self.bbox = self._bounds()
             if writer is not None:

@@ -263,3 +263,8 @@ def test_c2_a_place_outside_of_the_square_grids_area_is_refused_and_h3_takes_it(
     with pytest.raises(ObligationNotApplicable, match="grid h3"):
         apply_obligations(source, tmp_path / "out.parquet", parse_obligations([geometry()]))
     apply_obligations(source, tmp_path / "out.parquet", parse_obligations([geometry(grid="h3")]))
+
+
+def test_c2_where_every_group_is_small_an_empty_file_goes_out(tmp_path):
+    log, path = applied(tmp_path, kansas(20), geometry(), {"type": "suppress_small_counts", "k": 1000})
+    assert (log.rows_out, log.bbox_out, pq.read_table(path).num_rows) == (0, None, 0)
