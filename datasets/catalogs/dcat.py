@@ -19,7 +19,7 @@ def build_dcat(facts: CatalogFacts) -> bytes:
 
 def build_dcat_turtle(facts: CatalogFacts) -> bytes:
     """The same triples as Turtle."""
-    return turtle_bytes(build_dcat(facts))
+    return turtle_bytes(_nodes(facts))
 
 
 def distribution_ref(facts: CatalogFacts, key: str) -> str:

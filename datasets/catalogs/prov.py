@@ -25,7 +25,7 @@ def build_prov(facts: CatalogFacts) -> bytes:
 
 def build_prov_turtle(facts: CatalogFacts) -> bytes:
     """The same triples as Turtle."""
-    return turtle_bytes(build_prov(facts))
+    return turtle_bytes(_nodes(facts))
 
 
 def _nodes(facts: CatalogFacts) -> list[Node]:
