@@ -148,9 +148,14 @@ def _recover(job: Job, reporter: jobs.Reporter) -> None:
     except rebuild.ProjectionDrift as drift:
         drifted = drift
     failed = _evaluate(job.version, reporter)
-    reporter.line(f"Gates {', '.join(failed)} do not pass now." if failed else "All seven gates pass.")
+    reporter.line(f"{_named(failed)} not pass now." if failed else "All seven gates pass.")
     if drifted is not None:
+        reporter.step("mend", "Not everything could be recovered.")
         raise drifted
+
+
+def _named(letters: list[str]) -> str:
+    return f"Gate {letters[0]} does" if len(letters) == 1 else f"Gates {', '.join(letters)} do"
 
 
 def _check_links(job: Job, reporter: jobs.Reporter) -> None:
@@ -261,7 +266,7 @@ def _catalog(version: DatasetVersion, proposer: str, reporter: jobs.Reporter) ->
         reporter.line(
             "All seven gates pass; the version waits for signatures."
             if not failed
-            else f"Gates {', '.join(failed)} do not pass yet."
+            else f"{_named(failed)} not pass yet."
         )
 
 

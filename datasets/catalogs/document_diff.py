@@ -29,6 +29,7 @@ FACTS: dict[str, str] = {
     "rights": "the rights captured at ingest",
     "attribution": "the rights captured at ingest",
     "rightsHolder": "the rights captured at ingest",
+    "label": "a statement of rights, of access or of place",
     "seeAlso": "the terms captured at ingest",
     "title": "the spec",
     "description": "the spec",

@@ -120,7 +120,7 @@ def _unanswered(problem: UpstreamError) -> Answered:
     if isinstance(problem, UpstreamRefused) and (problem.code in _ADDRESS_RULES or problem.code.startswith("url_")):
         detail = problem.message
         if problem.code == "host_not_allowed":
-            detail = "No source of the dataset names this host, and KFM_LINK_HOSTS does not either."
+            detail = "Nobody gave leave to ask this host."
         return Answered(LinkOutcome.REFUSED, None, detail)
     status = problem.status if isinstance(problem, UpstreamFailed) else None
     wait = problem.retry_after if isinstance(problem, UpstreamFailed) else None

@@ -23,7 +23,7 @@ from promotions.roles import REGISTERS
 
 MOST_FIELDS = 12
 LONGEST = 90
-RERUN, MEND = "RB-DATA-010", "RB-DATA-020"
+RERUN, MEND, RECOVER = "RB-DATA-010", "RB-DATA-020", "RB-DATA-050"
 PROCEDURE = "Procedure"
 _WITH = ("acquisition__source", "acquisition__spec", "version__spec", "version__acquisition__source", "spec")
 
@@ -102,6 +102,7 @@ def spec_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
 def next_steps(job: Job, person: Person, *, may_retry: bool) -> tuple[Step, ...]:
     """Three things to do, by the failure's code, each with where it is done, or with who does it."""
     found = _STEPS.get(job.failure_code) or (_FETCH if _stopped_fetching(job) else _DEFAULT)
+    found = _RECOVERY if job.kind == JobKind.RECOVERY and job.failure_code == "projection_drift" else found
     places = _places(job) | _not_theirs(job, person, may_retry=may_retry)
     return tuple(Step(words, *places.get(place, ("", ""))) for words, place in found)
 
@@ -135,6 +136,7 @@ def _places(job: Job) -> dict[str, tuple[str, str]]:
         "spec": ("Open the spec", reverse("datasets:record_spec", args=[slug])),
         "upload": ("Upload a file", reverse("promotions:upload", args=[slug])),
         "rerun": _runbook(RERUN),
+        "recover": _runbook(RECOVER),
         "mend": _runbook(MEND),
         "runs": ("Runs of this dataset", f"{reverse('promotions:runs')}?dataset={slug}"),
     }
@@ -142,6 +144,7 @@ def _places(job: Job) -> dict[str, tuple[str, str]]:
         args = [slug, job.version.version_id]
         found["board"] = ("Open the gates", reverse("promotions:board", args=args))
         found["version"] = ("Open the version", reverse("promotions:version", args=args))
+        found["recovery"] = ("Catalogs and their facts", reverse("promotions:version_recovery", args=args))
     found["source"] = ("Sources of this dataset", reverse("promotions:dataset_sources", args=[slug]))
     if job.source_id:
         found["source"] = ("Open the source", reverse("promotions:source", args=[job.source_id]))
@@ -234,6 +237,11 @@ _STEPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Reprocess the version if its catalogs must be made anew: it gets an id of its own.", "rerun"),
     ),
 }
+_RECOVERY = (
+    ("See which fields differ, and which fact each is made from.", "recovery"),
+    ("Where data, terms or reports are damaged, restore them from a backup and recover again.", "recover"),
+    ("Where the new bytes are right, release them anew: withdraw, recover, sign, restore.", "recover"),
+)
 _FETCH = (
     ("Look at the source's attempts: an upstream that fails once often answers later.", "source"),
     ("If the address, the hosts or the credential are wrong, change the source.", "change"),

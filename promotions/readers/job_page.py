@@ -133,6 +133,8 @@ def _steps(job: Job, lines: list[JobLine], *, held: bool) -> list[dict[str, str]
             state, word = ("pass", "done") if name in said else ("not_run", "not needed")
         elif place == at:
             state, word = _HERE.get(job.state, ("not_run", "waiting"))
+        elif name in said and job.state in STOPPED:
+            state, word = "pass", "done"
         else:
             state, word = "not_run", "not reached" if job.state in STOPPED else "waiting"
         found.append({"name": name, "sentence": sentence, "state": state, "word": word})

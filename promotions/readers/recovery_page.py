@@ -136,7 +136,7 @@ def page(version: DatasetVersion, person: Person) -> dict[str, Any]:
     last = checks[0] if checks else None
     report = _document(last.report_id) if last else None
     shape, word, sentence = WORDS[last.outcome if last else ""]
-    state = State(version.standing.state)
+    state, files = State(version.standing.state), (report or {}).get("files", [])
     why_not = _why_not(version, person, state)
     running = Job.objects.filter(version=version, state__in=requests.LIVE).order_by("pk").first()
     return {
@@ -149,7 +149,8 @@ def page(version: DatasetVersion, person: Person) -> dict[str, Any]:
             {"check": check, "shape": WORDS[check.outcome][0], "word": WORDS[check.outcome][1]} for check in checks
         ],
         "causes": (report or {}).get("causes", []),
-        "files": [_file(row) for row in (report or {}).get("files", [])],
+        "files": [_file(row) for row in files],
+        "nothing_lost": bool(files) and all(row["stored"] in {"whole", "restored"} for row in files),
         "diffs": _diffs(report) if last and last.outcome == DriftOutcome.DRIFTED else [],
         "links": _links(version),
         "anew": state in ANEW,
@@ -184,6 +185,7 @@ def _document(digest: str | None) -> dict[str, Any] | None:
 
 
 def _file(row: Mapping[str, Any]) -> dict[str, Any]:
+    verdict = "made of the data; hashed only" if row["part"] == "preview" else ""
     sound = row["verdict"] in {"same", "not_rebuilt"} and row["stored"] in {"whole", "restored"}
     path = str(row["path"])
     return {
@@ -191,7 +193,7 @@ def _file(row: Mapping[str, Any]) -> dict[str, Any]:
         "path": path,
         "digest": row["recorded_digest"],
         "stored": _STORED[row["stored"]],
-        "verdict": _VERDICTS[row["verdict"]],
+        "verdict": (verdict if row["verdict"] == "not_rebuilt" else "") or _VERDICTS[row["verdict"]],
         "sound": sound,
     }
 

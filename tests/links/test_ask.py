@@ -97,7 +97,7 @@ def test_without_leave_no_host_is_asked(version, outside, named, ask, settings):
     named({PAGE: "terms"})
     ask()
     assert outcome() == ("refused", None)
-    assert "KFM_LINK_HOSTS" in LinkCheck.objects.get().detail
+    assert "leave" in LinkCheck.objects.get().detail
     assert server.requests == []
 
 
