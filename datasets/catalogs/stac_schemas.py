@@ -8,6 +8,7 @@ Decides which ``stac_version`` and extensions are known; never fetches a schema.
 from __future__ import annotations
 
 import json
+import re
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -43,6 +44,7 @@ EXTENSIONS: Final = {
     for name, releases in _RELEASES.items()
     for release, reading in releases.items()
 }
+_REFERENCE: Final = re.compile(r'[^ <>"{}|\\^`]+').fullmatch
 VERSIONS: Final = ("1.0.0", "1.1.0")
 
 
@@ -68,7 +70,7 @@ def _retrieve(uri: str) -> Any:
 
 def _is_reference(value: str) -> bool:
     """STAC hrefs may be relative (STAC 1.1 best practices); an IRI reference holds no space or angle bracket."""
-    return bool(value) and not any(mark in value for mark in ' <>"{}|\\^`')
+    return _REFERENCE(value) is not None
 
 
 def _compiled(schema: Any) -> Any:
