@@ -25,7 +25,7 @@ _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _GRAPH_ENTITY = (
     rf"{_IDENTIFIER}|kfm://dataset/{_SLUG}@{_VERSION}|kfm://artifact/{_SHA256}|kfm://run/{_INSTANT}\.{_SUFFIX}"
 )
-_FORBIDDEN = re.compile(r"[^\x21-\x7e]|[%?\\]|\.\.")
+NOT_OF_A_REFERENCE = re.compile(r"[^\x21-\x7e]|[%?\\]|\.\.")
 
 
 class InvalidReference(ValueError):  # noqa: N818 - the name says what is wrong
@@ -279,7 +279,7 @@ def _refuse_characters(text: object) -> str:
         raise InvalidReference("A reference is a text that is not empty.")
     if len(text) > MAX_LENGTH:
         raise InvalidReference(f"A reference has at most {MAX_LENGTH} characters; this one has {len(text)}.")
-    if _FORBIDDEN.search(text):
+    if NOT_OF_A_REFERENCE.search(text):
         raise InvalidReference(
             f"{text!r:.120} is no reference: only visible ASCII is allowed, with no %, ?, backslash or '..'."
         )

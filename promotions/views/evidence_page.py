@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from audit.references import InvalidReference, parse_evidence_ref
+from audit.references import NOT_OF_A_REFERENCE, GraphReference, InvalidReference, parse_evidence_ref
 from datasets.zones.store import StoreError
 from promotions.api.answers import ApiError
 from promotions.api.evidence import MAX_REF_LENGTH, Answer, resolve_all
@@ -54,7 +54,7 @@ def evidence_page(request: HttpRequest) -> HttpResponse:
     refs = list(dict.fromkeys([*request.GET.getlist("ref"), *_lines(pasted)]))
     context: dict[str, Any] = {
         "examples": EXAMPLES,
-        "pasted": pasted or "\n".join(refs),
+        "pasted": "\n".join(refs),
         "most": MAX_REFS,
         "crumbs": [{"label": "Evidence", "href": ""}],
     }
@@ -71,7 +71,8 @@ def evidence_page(request: HttpRequest) -> HttpResponse:
     except (StoreError, ApiError):
         context["problem"] = "The stored bytes behind a reference can't be read or contradict the record. Try later."
         return render(request, "evidence/resolve.html", context, status=NOT_NOW)
-    context["results"] = [_result(ref, answers[ref], refused) for ref in refs]
+    context["results"] = [_result(ref, answers[ref]) for ref in refs]
+    context["audit_refs"] = list(dict.fromkeys(_audit_ref(answer, refused) for answer in answers.values()))
     context["resolved"] = sum(isinstance(answer, dict) for answer in answers.values())
     return render(request, "evidence/resolve.html", context, status=_status(list(answers.values())))
 
@@ -88,11 +89,17 @@ def _status(answers: list[Answer]) -> int:
     return NOT_FOUND if answers[0] is None else GONE
 
 
-def _result(ref: str, answer: Answer, refused: str) -> dict[str, Any]:
+def _audit_ref(answer: Answer, refused: str) -> str:
     if answer is None:
-        return {"ref": ref, "status": "unresolved", "why": _why(ref), "audit_ref": refused}
+        return refused
+    return answer.audit_ref if isinstance(answer, Tombstoned) else str(answer["audit_ref"])
+
+
+def _result(ref: str, answer: Answer) -> dict[str, Any]:
+    if answer is None:
+        return {"ref": ref, "status": "unresolved", "why": _why(ref)}
     if isinstance(answer, Tombstoned):
-        return {"ref": ref, "status": "gone", "tombstone": answer.tombstone, "audit_ref": answer.audit_ref}
+        return {"ref": ref, "status": "gone", "tombstone": answer.tombstone}
     target, card = answer["target"], answer["cards"][0]
     return {
         "ref": ref,
@@ -108,17 +115,30 @@ def _result(ref: str, answer: Answer, refused: str) -> dict[str, Any]:
         "digest": answer["digest"],
         "bundle_id": answer["bundle_id"],
         "href": f"{base_url()}/evidence/{answer['digest']}",
-        "audit_ref": answer["audit_ref"],
     }
 
 
 def _why(ref: str) -> str:
     """What can be said of the text itself."""
     try:
-        parse_evidence_ref(ref)
-    except InvalidReference as error:
-        return str(error)
-    return (
-        "It is well formed, and names nothing that you may read, exactly as it is written. "
-        "Hidden and absent are the same answer; no near match is looked for."
-    )
+        parsed = parse_evidence_ref(ref)
+    except InvalidReference:
+        return _NOT_VISIBLE if NOT_OF_A_REFERENCE.search(ref) else _OF_NO_KIND
+    if isinstance(parsed, GraphReference) and "://" not in parsed.entity:
+        return _NO_SUCH_GRAPH
+    return _NOTHING
+
+
+_NOT_VISIBLE = (
+    "It holds a character that no reference has: visible ASCII only, no blank, no %, ? or backslash, and no two dots "
+    "in a row."
+)
+_OF_NO_KIND = "It is not written as any of the five kinds of reference is, character for character."
+_NO_SUCH_GRAPH = (
+    "No graph of places, people or events is recorded here. What PROV tells is a graph: its entities are named by "
+    "their whole kfm:// reference."
+)
+_NOTHING = (
+    "It is well formed, and names nothing that you may read, exactly as it is written. Hidden and absent are the same "
+    "answer; no near match is looked for."
+)
