@@ -131,7 +131,11 @@ def _derivation(given: Mapping[str, str]) -> Iterator[Step]:
 
 
 def _agency(kind: str, given: Mapping[str, str]) -> Iterator[Step]:
-    """An agent, be it an entity or an activity, lives at the time of what it answers for (47-49)."""
+    """When an agent, be it an entity or an activity, lives by what it answers for (47-49).
+
+    It is there by the end of the activity (47) and by the generation of the entity (48); who is responsible is there
+    before the delegate is gone (49).
+    """
     agent = given.get("responsible") or given.get("agent")
     if not agent:
         return
@@ -141,7 +145,7 @@ def _agency(kind: str, given: Mapping[str, str]) -> Iterator[Step]:
         yield from ((("start", given["activity"]), event, False) for event in gone)
         yield from ((event, ("end", given["activity"]), False) for event in born)
     elif kind == "wasAttributedTo" and given.get("entity"):
-        yield from ((event, ("invalidation", given["entity"]), False) for event in born)
+        yield from ((event, ("generation", given["entity"]), False) for event in born)
     elif kind == "actedOnBehalfOf" and given.get("delegate"):
         yield ("generation", agent), ("invalidation", given["delegate"]), False
         yield ("start", agent), ("end", given["delegate"]), False

@@ -56,6 +56,7 @@ def test_d1_prov_n_is_read_and_only_kfm_asks_for_another_form():
         ("wasDerivedFrom(ex:raw, ex:clean)", "prov_ordering"),
         ("wasDerivedFrom(ex:x, ex:y)\nwasStartedBy(ex:a, ex:x, -, -)\nwasGeneratedBy(ex:y, ex:a, -)", "prov_ordering"),
         ("specializationOf(ex:clean, ex:v2)\nwasDerivedFrom(ex:v2, ex:clean)", "prov_ordering"),
+        ("wasAttributedTo(ex:clean, ex:maker)\nwasDerivedFrom(ex:maker, ex:clean)", "prov_ordering"),  # 48.1
         ("wasDerivedFrom(ex:p, ex:q, -, ex:g9, -)", "prov_c51"),
         ("specializationOf(ex:raw, ex:raw)", "prov_c52"),
         ("specializationOf(ex:p, ex:q)\nspecializationOf(ex:q, ex:r)\nspecializationOf(ex:r, ex:p)", "prov_c52"),
