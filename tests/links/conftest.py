@@ -12,6 +12,7 @@ from django.utils import timezone
 from datasets.steps import ask_links
 from promotions import jobs, pipeline
 from promotions.models import Job
+from tests.pages_c.conftest import as_  # noqa: F401 - a fixture
 from tests.promotions.conftest import built, here, version, world  # noqa: F401 - fixtures
 from tests.upstream.world import HOST, PUBLIC, Clock, Handler, Net, Resolver, Upstream, upstream, wire_to
 from tests.world import World

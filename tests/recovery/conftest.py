@@ -12,6 +12,7 @@ from audit import ledger
 from datasets.models import DatasetVersion
 from promotions import jobs, pipeline, upkeep
 from promotions.models import Job
+from tests.pages_c.conftest import as_  # noqa: F401 - a fixture
 from tests.promotions.conftest import built, here, signed, version, world  # noqa: F401 - fixtures
 from tests.world import World
 
