@@ -279,7 +279,19 @@ def _sensitivity(shelf: Shelf, *, whole: bool) -> c_sensitivity.Evidence:
         verified_digest=report.get("verified_digest") if report else None,
         verification=tuple(Finding(**f) for f in report["findings"]) if report else None,
         data_outgoing=tuple(sorted({f.path for f in shelf.parts(DATA_PARTS)})),
+        leaks=_leaks(shelf) if whole else None,
+        going_out={f.path: f.artifact_id for f in shelf.parts((*RELEASED_PARTS, *CATALOG_PARTS))} if whole else None,
     )
+
+
+def _leaks(shelf: Shelf) -> c_sensitivity.LeakReport | None:
+    """What the leak check of the catalog run looked through and found; ``None`` where it left no readable report."""
+    report = shelf.json(shelf.digest_of("leak_report"))
+    if report is None:
+        return None
+    scanned = {one["path"]: one["digest"] for one in report["scanned"]}
+    findings = tuple(Finding(**finding) for finding in report["findings"])
+    return c_sensitivity.LeakReport(report["verified_digest"], scanned, findings)
 
 
 def _answer(decision: Mapping[str, Any] | None) -> dict[str, Any] | None:

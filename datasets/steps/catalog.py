@@ -30,7 +30,7 @@ from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from datasets.receipts import instant
 from datasets.runs import NewFile, current_files, current_receipts, new_run_id, record_run
-from datasets.steps import linking
+from datasets.steps import leak_check, linking
 from datasets.steps.checking import work_path
 from datasets.steps.outgoing import RELEASED, bbox_of, fetch_data, grid_of, raster_of, released
 from datasets.steps.validate import DATA_PARTS, required_obligations, withholds
@@ -45,6 +45,8 @@ TITLES = {
     "terms": "The upstream's terms as captured",
 }
 RASTER_TITLES = {"data": "The data as Cloud-Optimized GeoTIFF", "preview": "The outline of the raster"}
+#: Documents beside the catalogs that obligations are verified on.
+VERIFIED_BESIDE = ("preview", "qa_report")
 JSON_LD, TURTLE = "application/ld+json", "text/turtle"
 
 
@@ -67,18 +69,19 @@ def build_catalogs(version: DatasetVersion, *, proposer: str, work: Workspace) -
         at=work.at,
     )
     built = documents(version, facts)
-    findings = faults or verify_obligations(data, required, {path: raw for path, _, _, raw in built})
+    findings = faults or verify_obligations(data, required, going_out(files, built))
     verdict = "all hold" if not findings else f"{len(findings)} finding(s) against them"
     work.listener.line(f"{len(built)} catalog documents built; obligations verified on the bytes: {verdict}.")
     verified = files["data" if data else "normalized"].artifact_id
     verification = _verification(version, verified, required, findings, work)
     new = [NewFile(keep(raw, media_type=media, at=work.at), "catalog", part, path) for path, part, media, raw in built]
+    leaks = [] if faults else leak_check.report_on(version, required, files, built, data, work)
     record_run(
         version=version,
         run_id=run_id,
         operation="catalog",
         inputs=[files[part].artifact for part in released(files)],
-        files=[*new, verification, *_links(version, built, files, work)],
+        files=[*new, verification, *leaks, *_links(version, built, files, work)],
         passed=not findings,
         report=verification.artifact,
         decision=decision,
@@ -88,6 +91,12 @@ def build_catalogs(version: DatasetVersion, *, proposer: str, work: Workspace) -
         at=work.at,
         hold=work.listener.hold,
     )
+
+
+def going_out(files: Mapping[str, VersionArtifact], built: Sequence[tuple[str, str, str, bytes]]) -> dict[str, bytes]:
+    """What goes out beside the data, by path: the catalog documents, the small map and the QA report."""
+    beside = {files[part].path: read_document(files[part].artifact_id) for part in VERIFIED_BESIDE if part in files}
+    return {**beside, **{path: raw for path, _, _, raw in built}}
 
 
 def _decision(version: DatasetVersion) -> PolicyDecision:

@@ -21,12 +21,26 @@ MEND_LABEL = (
 )
 
 
+#: Obligations that change bytes: where one is owed, what goes out must have been looked through for leaks.
+TRANSFORMS = frozenset({"generalize_geometry", "remove_attributes", "generalize_time", "suppress_small_counts"})
+
+
+@dataclass(frozen=True, slots=True)
+class LeakReport:
+    """``data_digest``: of the data it was made on; ``scanned``: digests by path; ``findings``: tell no value."""
+
+    data_digest: str
+    scanned: Mapping[str, str]
+    findings: tuple[Finding, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """``decision``: the recorded document; ``replayed``: now; ``verification``: what checking the bytes found.
 
     ``output_digest``: of the data that go out, or under ``metadata_only`` of the checked bytes that are held back;
-    ``data_outgoing``: paths of the files that go out and hold something of the data.
+    ``data_outgoing``: paths of the files that go out and hold something of the data; ``going_out``: digests by path of
+    all that goes out, once the catalogs are built (``None``: not yet); ``leaks``: the leak check of these.
     """
 
     version_id: str
@@ -39,6 +53,8 @@ class Evidence:
     verified_digest: str | None
     verification: tuple[Finding, ...] | None
     data_outgoing: tuple[str, ...] = ()
+    leaks: LeakReport | None = None
+    going_out: Mapping[str, str] | None = None
 
 
 def evaluate(evidence: Evidence) -> list[ClauseFinding]:
@@ -178,7 +194,30 @@ def _c2(evidence: Evidence) -> list[ClauseFinding]:
                 "Run the checks again.",
             )
         )
-    return [*findings, *_held_back(evidence, evidence.decision)]
+    return [*findings, *_held_back(evidence, evidence.decision), *_leaks(evidence, evidence.decision)]
+
+
+def _leaks(evidence: Evidence, decision: Mapping[str, Any]) -> list[ClauseFinding]:
+    """The leak check: owed once the catalogs are built where bytes were changed; judged wherever it was made."""
+    if evidence.going_out is None or not evidence.data_outgoing:
+        return []
+    report = evidence.leaks
+    changed = any(owed.get("type") in TRANSFORMS for owed in decision.get("obligations") or ())
+    fix = "Build the catalogs again."
+    if report is None:
+        message = "Nobody looked for exact places and hidden values in what goes out."
+        return [ClauseFinding("C2", "leak_check_missing", "artifacts", message, fix, "missing")] if changed else []
+    findings = under("C2", list(report.findings))
+    unseen = [path for path, digest in sorted(evidence.going_out.items()) if report.scanned.get(path) != digest]
+    if changed:
+        findings += [
+            ClauseFinding("C2", "leak_check_of_other_bytes", path, f"The leak check did not look through {path}.", fix)
+            for path in unseen
+        ]
+    if report.data_digest != evidence.output_digest:
+        message = "The leak check was made on other data than the ones to be released."
+        findings.append(ClauseFinding("C2", "leak_check_of_other_bytes", "artifacts", message, fix))
+    return findings
 
 
 def _held_back(evidence: Evidence, decision: Mapping[str, Any]) -> list[ClauseFinding]:

@@ -28,6 +28,10 @@ PARTS: dict[str, tuple[str, str]] = {
         "Obligations verified on the catalogs",
         "C2: every obligation was verified on the output bytes.",
     ),
+    "leak_report": (
+        "Leak check of what goes out",
+        "C2: nothing that goes out holds an exact place, time or value that an obligation hides.",
+    ),
     "dcat": ("DCAT dataset", "D1, D2: the catalogs validate, and their links resolve."),
     "stac_collection": ("STAC collection", "D1, D2: the catalogs validate, and their links resolve."),
     "stac_item": ("STAC item", "D1, D2: the catalogs validate, and their links resolve."),
@@ -36,7 +40,7 @@ PARTS: dict[str, tuple[str, str]] = {
     "prov_turtle": ("PROV bundle as Turtle", "D1: PROV validates under KFM's profile."),
     "terms": ("Terms as captured", "B2: the upstream terms were captured at ingest."),
 }
-QA_PARTS = frozenset({"qa_report", "verification", "catalog_verification"})
+QA_PARTS = frozenset({"qa_report", "verification", "catalog_verification", "leak_report"})
 #: What whoever reads the version reads too; the other documents are the workflow's.
 OPEN_PARTS = frozenset({*CATALOG_PARTS, "terms", "qa_report"})
 CLAUSE_PARTS: dict[str, tuple[str, ...]] = {
@@ -45,7 +49,7 @@ CLAUSE_PARTS: dict[str, tuple[str, ...]] = {
     "B1": ("acquisition_manifest",),
     "B2": ("terms",),
     "C1": ("decision",),
-    "C2": ("verification", "catalog_verification"),
+    "C2": ("verification", "catalog_verification", "leak_report"),
     "D1": ("dcat", "stac_collection", "prov"),
     "D2": ("dcat", "stac_item", "prov"),
     "D3": ("stac_item",),

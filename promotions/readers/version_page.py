@@ -51,6 +51,7 @@ PART_WORDS: dict[str, str] = {
     "qa_report_whole": "the QA report, whole, for those inside",
     "verification": "how the obligations were verified",
     "catalog_verification": "how the obligations were verified, with the catalogs",
+    "leak_report": "the leak check of what goes out",
     "transform_log": "what the obligations changed",
     "dcat": "DCAT",
     "dcat_turtle": "DCAT, as Turtle",
