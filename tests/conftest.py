@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 from django.conf import settings as django_settings
 
@@ -15,6 +16,10 @@ from tests.ledger_triggers import allow_flush
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+# No clock decides a property, and no chance a run: what failed fails again.
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("suite")
 
 CHROMIUM = Path(os.environ.get("KFM_CHROMIUM", "/usr/bin/chromium"))
 CHROMIUM_ARGUMENTS = (
