@@ -39,9 +39,11 @@ def catalogue_json_ld(iri: str, records: Iterable[Record]) -> Iterator[bytes]:
 
 def catalogue_turtle(iri: str, records: Iterable[Record]) -> Iterator[bytes]:
     """The parts of one Turtle document: the prefixes once, the catalogue's own node, then each record's triples."""
+    catalog = pyoxigraph.NamedNode(iri)
     yield turtle_bytes([_catalog(iri)])
     for dataset, raw in records:
-        yield turtle_bytes([_member(iri, dataset)]).removeprefix(TURTLE_HEAD) + _triples(dataset, raw)
+        member = f"{catalog} dcat:dataset {pyoxigraph.NamedNode(dataset)} .\n"
+        yield member.encode() + _triples(dataset, raw)
 
 
 def _catalog(iri: str) -> Node:
