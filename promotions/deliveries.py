@@ -86,7 +86,15 @@ def owe_email(*, principals: Iterable[str], subject: str, path: str, key: str, a
 
 def owe_webhooks(*, kind: str, case: int, path: str, key: str, at: datetime) -> None:
     """Owes every active webhook one message of *kind* about a case, once a *key*."""
-    data = {"case": case, "url": address(path)}
+    _owe_all(kind, {"case": case, "url": address(path)}, key, at)
+
+
+def owe_webhooks_of_check(*, kind: str, check: int, path: str, key: str, at: datetime) -> None:
+    """Owes every active webhook one message of *kind* about a check of catalogs, once a *key*."""
+    _owe_all(kind, {"check": check, "url": address(path)}, key, at)
+
+
+def _owe_all(kind: str, data: dict[str, Any], key: str, at: datetime) -> None:
     Delivery.objects.bulk_create(
         [_message(endpoint, kind, data, key, at) for endpoint in WebhookEndpoint.objects.filter(active=True)],
         ignore_conflicts=True,

@@ -26,7 +26,7 @@ from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from datasets.steps import drift
 from datasets.steps.workspace import Workspace
-from promotions import jobs, notices
+from promotions import deliveries, jobs, notices
 from promotions.models import Job, JobKind, Standing
 from promotions.readers.people import holders
 from promotions.recoverable import WATCHED
@@ -108,9 +108,11 @@ def tell_drifted(now: datetime) -> int:
         began = _streak(check)
         drifted = check.outcome == DriftOutcome.DRIFTED
         text = f"Catalogs {'drifted from their facts' if drifted else 'could not be checked'} (check {began})."
-        path = reverse("promotions:drift_check", args=[began])
+        path, key = reverse("promotions:drift_check", args=[began]), f"{DRIFT}:{began}"
         with transaction.atomic():
-            notices.tell(principals=told, kind=DRIFT, text=text, path=path, key=f"{DRIFT}:{began}", at=now)
+            notices.tell(principals=told, kind=DRIFT, text=text, path=path, key=key, at=now)
+            if drifted:
+                deliveries.owe_webhooks_of_check(kind=DRIFT, check=began, path=path, key=key, at=now)
     return len(latest)
 
 

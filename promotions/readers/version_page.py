@@ -52,6 +52,7 @@ PART_WORDS: dict[str, str] = {
     "verification": "how the obligations were verified",
     "catalog_verification": "how the obligations were verified, with the catalogs",
     "leak_report": "the leak check of what goes out",
+    "link_report": "the link-integrity report",
     "transform_log": "what the obligations changed",
     "dcat": "DCAT",
     "dcat_turtle": "DCAT, as Turtle",

@@ -222,3 +222,21 @@ def test_receipts_of_the_checks_are_no_producing_runs(version, check):
     check(version)
     assert RunReceipt.objects.count() == before
     assert DatasetVersion.objects.get(pk=version.pk).version_id == version.version_id
+
+
+def test_every_webhook_is_told_once_by_number_alone(world, version, check):
+    from promotions.models import Delivery, WebhookEndpoint
+
+    admin = world.person("admin")
+    WebhookEndpoint.objects.create(
+        name="pager", url="https://hooks.example.org/x", recorded_by=admin.principal, recorded_at=timezone.now()
+    )
+    spoil_byte(part(version, "dcat"))
+    found = check(version)
+    for _ in range(2):
+        upkeep.tell_drifted(timezone.now())
+    owed = Delivery.objects.get(channel="webhook")
+    said = json.loads(owed.body)
+    assert said["type"] == "catalog.drifted"
+    assert said["data"]["check"] == found.pk
+    assert version.dataset.slug not in owed.body
