@@ -16,6 +16,7 @@ from datasets.people import LEDGER_READERS, Person
 from kfm_console.templatetags.console import relative
 from promotions import notices
 from promotions.readers import home
+from promotions.readers.administration import pending_for
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def console(request: HttpRequest) -> dict[str, Any]:
         return {}
     return {
         "viewer_roles": SimpleLazyObject(lambda: sorted(role.value for role in person.all_roles)),
-        "waiting_count": SimpleLazyObject(lambda: len(home.waiting_for(person))),
+        "waiting_count": SimpleLazyObject(lambda: len(home.waiting_for(person)) + pending_for(person).count()),
         "notice_count": SimpleLazyObject(lambda: notices.unread(person.principal).count()),
         "ledger_state": SimpleLazyObject(lambda: ledger_state(person) if person.all_roles else {}),
     }

@@ -16,6 +16,8 @@ from datasets import questions
 from datasets.people import Person, names_of
 from kfm_console.templatetags.console import relative
 from promotions.readers import home
+from promotions.readers.administration import change_lines, pending_for
+from promotions.readers.home import SHOWN
 from promotions.states import STATIONS, State
 
 
@@ -41,12 +43,14 @@ def home_page(request: HttpRequest) -> HttpResponse:
         return render(request, "home/public.html", {"published": home.published()})
     now = timezone.now()
     waiting = home.waiting_for(person)
+    changes = change_lines(pending_for(person)[:SHOWN])
     ageing = home.case_ageing(person, now.date())
     mine = request.GET.get("show") == "requests"
     requests = home.requests_of(person)
     context = {
         "waiting": waiting,
-        "waiting_count": len(waiting),
+        "waiting_count": len(waiting) + len(changes),
+        "changes": changes,
         "requests": requests,
         "rows": requests if mine else waiting,
         "showing_requests": mine,

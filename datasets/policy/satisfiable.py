@@ -72,9 +72,9 @@ class Broken:
 
     @property
     def sentence(self) -> str:
-        done = "publish what is" if self.role == PUBLISHES else "sign what is"
-        who = f"no other {self.role}" if self.role != PUBLISHES else "no operator who signed nothing"
-        return f"{who} would be left to {done} {self.label} on {self.dataset}"
+        if self.role == PUBLISHES:
+            return f"no operator who signed nothing would be left to publish {self.label} versions of {self.dataset}"
+        return f"nobody would be left to sign {self.label} versions of {self.dataset} as {self.role}"
 
 
 def broken_by(before: Iterable[tuple[Need, Staff]], after: Iterable[tuple[Need, Staff]]) -> tuple[Broken, ...]:
