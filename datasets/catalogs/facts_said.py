@@ -91,7 +91,7 @@ def _providers(triplet: Triplet, role: str) -> list[Said]:
     listed = triplet.collection.get("providers")
     rows = [mapping(row) for row in listed] if isinstance(listed, list) else []
     names = [str(row.get("name")) for row in rows if isinstance(row.get("roles"), list) and role in row["roles"]]
-    return [Said("stac", "stac/collection", name, name, f"providers/{name}") for name in names]
+    return [Said("stac", "stac/collection", name, name, name) for name in names]
 
 
 def obligations(triplet: Triplet) -> list[Said]:
@@ -101,6 +101,17 @@ def obligations(triplet: Triplet) -> list[Said]:
     if not triplet.dataset or not (whole or told):
         return told
     return [Said("dcat", "dcat", f"[{', '.join(whole)}]", _joined(whole), f"{triplet.dataset} kfm:obligation"), *told]
+
+
+def notices(triplet: Triplet) -> list[Said]:
+    """Compared as sets of texts: DCAT says each by itself, STAC a list."""
+    each = sorted(json.dumps(one.text) for one in from_dcat(triplet, "kfm:notice"))
+    told = compared(from_stac(triplet, "kfm:notice"), _listed)
+    if not each:
+        return told
+    words = "; ".join(json.loads(text) for text in each)
+    whole = sorted(_canonical(text) for text in each)
+    return [Said("dcat", "dcat", words, _joined(whole), f"{triplet.dataset} kfm:notice"), *told]
 
 
 def _listed(text: str) -> str:
@@ -211,7 +222,7 @@ FACTS: Final = (
     Fact(_POLICY, "Policy label", _ALL, common("policy_label"), each=True),
     Fact(_POLICY, "Policy decision", _ALL, common("policy_decision"), each=True),
     Fact(_POLICY, "Obligations", _TWO, obligations, each=True),
-    Fact(_POLICY, "Notice", frozenset(), common("notice")),
+    Fact(_POLICY, "Notice", frozenset(), notices),
     Fact(_WHERE, "Extent", _TWO, extent),
     Fact(_WHERE, "Period", _TWO, period),
 )

@@ -90,7 +90,8 @@ def _speaks_of(finding: Finding, link: Link, every: Sequence[Link]) -> bool:
     rivals = [other for other in every if other.place == link.place and finding.code in other.codes]
     rivals = rivals or [other for other in every if other.place == link.place]  # a code not known here: against all
     named = [other for other in rivals if other.target in finding.message]
-    return link in (named or rivals)
+    longest = max((len(other.target) for other in named), default=0)  # one name may begin another
+    return link in ([other for other in named if len(other.target) == longest] or rivals)
 
 
 def links_of(triplet: Triplet, stored: Collection[str]) -> Iterator[Link]:

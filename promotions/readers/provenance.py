@@ -6,6 +6,7 @@ receipt that an outside pipeline sent, and the promotion manifest. Decides only 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -135,7 +136,7 @@ def _picture(graph: Graph, targets: _Targets) -> dict[str, Any]:
         "width": layout.width,
         "height": layout.height,
         "curves": [_curve(edge, layout) for edge in edges],
-        "boxes": [_box(node, layout, targets, number) for number, node in enumerate(nodes, start=1)],
+        "boxes": [_box(graph, node, layout, targets, number) for number, node in enumerate(nodes, start=1)],
     }
 
 
@@ -147,7 +148,7 @@ def _curve(edge: Edge, layout: Layout) -> dict[str, Any]:
     }
 
 
-def _box(node: Node, layout: Layout, targets: _Targets, number: int) -> dict[str, Any]:
+def _box(graph: Graph, node: Node, layout: Layout, targets: _Targets, number: int) -> dict[str, Any]:
     place = layout.places[node.iri]
     word = "Entities" if node.members else WORDS[node.kind]
     note = "" if node.members else node.note
@@ -165,7 +166,7 @@ def _box(node: Node, layout: Layout, targets: _Targets, number: int) -> dict[str
         "label": _cut(node.label or NAMELESS, _LABEL - (2 if node.kind == "agent" else 0)),
         "note": _cut(f"{word} · {_short(note)}" if note else word, _NOTE),
         "title": f"{word}: {node.label}{f', {note}' if note else ''}. {node.iri}.{told}",
-        "href": href or f"#{_anchor(node)}",
+        "href": href or f"#{_place_below(graph, node)}",
         "drawer": bool(href),
     }
 
@@ -195,9 +196,21 @@ def _short(note: str) -> str:
     return note[11:19] if len(note) == len("2026-02-01T08:00:00Z") and note[10] == "T" else note
 
 
-def _anchor(node: Node) -> str:
-    tail = "".join(c if c.isalnum() else "-" for c in node.iri.rsplit("/", 1)[-1])
-    return f"node-{node.kind}-{tail}"
+def _anchor(iri: str) -> str:
+    """Where the tables tell of a step or an agent."""
+    return f"node-{hashlib.sha256(iri.encode()).hexdigest()[:12]}"
+
+
+def _place_below(graph: Graph, node: Node) -> str:
+    """The row that tells of *node*: its own, or that of the run which made it or used it."""
+    if node.kind != "entity":
+        return _anchor(node.iri)
+    near = [
+        *graph.before(node.iri, "wasGeneratedBy"),
+        *graph.after(node.iri, "used"),
+        *graph.after(node.iri, "released"),
+    ]
+    return _anchor(near[0].iri) if near else "node-loose"
 
 
 # --- the same in words ---
@@ -208,7 +221,7 @@ def _step(graph: Graph, node: Node, targets: _Targets) -> dict[str, Any]:
     return {
         "name": node.label,
         "kind": WORDS[node.kind],
-        "anchor": _anchor(node),
+        "anchor": _anchor(node.iri),
         "at": node.note,
         "iri": node.iri,
         "told_by": TOLD_BY[node.told_by],
@@ -230,7 +243,6 @@ def _named(node: Node, targets: _Targets) -> dict[str, str]:
         "note": node.note,
         "digest": node.digest,
         "href": targets.href(node),
-        "anchor": _anchor(node),
     }
 
 
@@ -240,6 +252,6 @@ def _agent(graph: Graph, node: Node) -> dict[str, Any]:
     return {
         "label": node.label,
         "note": node.note,
-        "anchor": _anchor(node),
+        "anchor": _anchor(node.iri),
         "did": [f"{words.get(edge.relation, edge.relation)} {graph.nodes[edge.end].label}" for edge in did],
     }

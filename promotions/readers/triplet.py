@@ -266,8 +266,8 @@ def _name_of(at: str) -> str:
 
 def _shown(said: Said, name: str) -> str:
     text = said.key if name in _SHOWN_AS_COMPARED else said.text
-    if name == "Obligations":
-        text = _obligations(text)
+    if name in ("Obligations", "Notice"):
+        text = _in_words(text)
     if name in ("Run id", "Made by run"):
         text = text.removeprefix("kfm://run/")
     if text.startswith("sha256:"):
@@ -275,10 +275,12 @@ def _shown(said: Said, name: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
-def _obligations(text: str) -> str:
+def _in_words(text: str) -> str:
+    """A JSON list of obligations or of texts, as a person reads it; any other text as it is."""
     try:
         listed = json.loads(text)
     except ValueError:
         return text
-    words = [obligation_words(one) for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    return "; ".join(words) or "none"
+    if not isinstance(listed, list):
+        return text
+    return "; ".join(obligation_words(one) if isinstance(one, dict) else str(one) for one in listed) or "none"
