@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from promotions.views import evidence_page, files, jobs, uploads, versions
+from promotions.views import evidence_page, files, jobs, redaction, uploads, versions
 
 
 class VersionConverter:
@@ -31,6 +31,8 @@ urlpatterns = [
     path("jobs/<int:job_pk>/cancel/", jobs.cancel, name="job_cancel"),
     path("jobs/<int:job_pk>/retry/", jobs.retry, name="job_retry"),
     path(_VERSION, versions.version_page, name="version"),
+    path(f"{_VERSION}redaction/", redaction.plan_page, name="redaction"),
+    path(f"{_VERSION}redaction/before.geojson", redaction.before_map, name="redaction_before"),
     path(f"{_VERSION}preview.geojson", files.preview, name="version_preview"),
     path(f"{_VERSION}files/<path:file_path>", files.download, name="version_file"),
 ]

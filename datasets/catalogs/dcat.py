@@ -54,7 +54,7 @@ def _dataset(facts: CatalogFacts, iri: str, data: list[ArtifactFact]) -> Node:
         *(distribution_ref(facts, item.key) for item in data),
         *(f"prov://{run}" for run in producers),
     ]
-    return _notices(facts, iri) | {
+    return _told(facts, iri) | {
         "@id": iri,
         "@type": ["dcat:Dataset", "prov:Entity"],
         "dct:identifier": typed(f"{facts.dataset_slug}@{facts.dataset_version_id}", "string"),
@@ -82,6 +82,14 @@ def _dataset(facts: CatalogFacts, iri: str, data: list[ArtifactFact]) -> Node:
         "kfm:spec_hash": typed(facts.spec_hash, "string"),
         "kfm:evidence": [typed(ref, "string") for ref in sorted(set(evidence))],
     }
+
+
+def _told(facts: CatalogFacts, iri: str) -> Node:
+    """The owed notices, and how far a published place may be from the true one where places were generalized."""
+    if facts.uncertainty_m is None:
+        return _notices(facts, iri)
+    metres = typed(str(facts.uncertainty_m), "nonNegativeInteger")
+    return _notices(facts, iri) | {"kfm:coordinate_uncertainty_m": metres}
 
 
 def _notices(facts: CatalogFacts, iri: str) -> Node:

@@ -141,6 +141,7 @@ class CatalogFacts:
     ``license``: an SPDX expression or ``LicenseRef-…`` (whether it permits release is gate B's question);
     ``bbox``: west, south, east, north in degrees, EPSG:4326 longitude first, or None when the data has no place; under
     ``metadata_only`` the spec's hint, never the data's. ``grid``: of the data where they are a raster;
+    ``uncertainty_m``: metres from a published place beyond which no true one lies, where places were generalized;
     ``temporal_start``/``temporal_end``: ``YYYY[-MM[-DD[THH:MM:SSZ]]]``, the period the data speaks about;
     ``obligations``: the policy decision's, as plain JSON objects; ``issued_at``: a recorded time, RFC 3339 UTC;
     ``approval_roles``: roles that must sign (the approvals themselves are in the promotion manifest, because people
@@ -172,6 +173,7 @@ class CatalogFacts:
     approval_roles: tuple[str, ...]
     api_base_url: str
     grid: Grid | None = None
+    uncertainty_m: int | None = None
 
     def __post_init__(self) -> None:
         _require(_SLUG.fullmatch(self.dataset_slug), f"{self.dataset_slug!r} is no dataset_slug (a-z, 0-9, _).")

@@ -136,8 +136,10 @@ def _kfm_fields(facts: CatalogFacts) -> dict[str, Any]:
     evidence = {f"dcat://{own}", f"stac://{facts.dataset_slug}/items/{facts.dataset_version_id}"}
     evidence |= {f"prov://{item.run_id}" for item in facts.artifacts}
     evidence |= {distribution_ref(facts, item.key) for item in facts.distributed}
-    notices = {"kfm:notice": list(facts.notices)} if facts.notices else {}
-    return notices | {
+    told: dict[str, Any] = {"kfm:notice": list(facts.notices)} if facts.notices else {}
+    if facts.uncertainty_m is not None:
+        told["kfm:coordinate_uncertainty_m"] = facts.uncertainty_m
+    return told | {
         "kfm:dataset_id": facts.dataset_slug,
         "kfm:dataset_version_id": facts.dataset_version_id,
         "kfm:license": facts.license,

@@ -213,7 +213,8 @@ class _Writing:
         if UNCERTAINTY_COLUMN not in self._layout.names:
             constant = np.full(batch.num_rows, self._survey.uncertainty_m, dtype=np.float64)
             columns[UNCERTAINTY_COLUMN] = pa.array(constant)
-        return ~unmoved(columns[primary], given) & (cells != NOWHERE)
+        moved: npt.NDArray[np.bool_] = ~unmoved(columns[primary], given) & (cells != NOWHERE)
+        return moved
 
     def _uncertain(self, column: pa.Array, moved: npt.NDArray[np.bool_]) -> pa.Array:
         """The source's own uncertainty beside ours: added where the place moved, else the larger of the two."""

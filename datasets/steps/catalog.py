@@ -25,6 +25,7 @@ from datasets.formats.result import Bbox
 from datasets.models import DatasetVersion, PolicyDecision, RunReceipt, VersionArtifact
 from datasets.obligations.verify import verify_obligations
 from datasets.people import PIPELINE
+from datasets.policy.obligation_words import displaced
 from datasets.policy.obligations import Obligation
 from datasets.policy.requests import Action
 from datasets.policy.roles import Role
@@ -32,7 +33,7 @@ from datasets.receipts import instant
 from datasets.runs import NewFile, current_files, current_receipts, new_run_id, record_run
 from datasets.steps import leak_check, linking
 from datasets.steps.checking import work_path
-from datasets.steps.outgoing import RELEASED, bbox_of, fetch_data, grid_of, raster_of, released
+from datasets.steps.outgoing import RELEASED, bbox_of, fetch_data, generalization_of, grid_of, raster_of, released
 from datasets.steps.validate import DATA_PARTS, required_obligations, withholds
 from datasets.steps.workspace import Workspace, keep_json
 from datasets.stores import keep, read_document
@@ -181,12 +182,13 @@ def catalog_facts(  # noqa: PLR0913 - the facts' own sources
     receipts = current_receipts(version)
     earlier = [run_fact(r) for name, r in receipts.items() if name != "catalog"]
     authority, raster = spec["upstream"]["authority"], raster_of(files)
+    generalization = generalization_of(files)
     producers = {output.digest: run.run_id for run in reversed(earlier) for output in run.outputs}
     return CatalogFacts(
         dataset_slug=version.dataset.slug,
         dataset_version_id=version.version_id,
         title=spec["title"],
-        description=spec.get("description") or f"{spec['title']}, as received from {authority}.",
+        description=_description(spec, generalization),
         publisher=authority,
         license=acquisition.license,
         rights_holder=acquisition.rights_holder,
@@ -221,7 +223,14 @@ def catalog_facts(  # noqa: PLR0913 - the facts' own sources
         approval_roles=tuple(label.sign_off_roles) if label else (),
         api_base_url=f"{settings.KFM_PUBLIC_URL}/api/v1",
         grid=grid_of(raster),
+        uncertainty_m=None if generalization is None else int(generalization["uncertainty_m"]),
     )
+
+
+def _description(spec: Mapping[str, Any], generalization: Mapping[str, Any] | None) -> str:
+    """The spec's own words, and how far off the places are where they were generalized."""
+    said = spec.get("description") or f"{spec['title']}, as received from {spec['upstream']['authority']}."
+    return f"{said} {displaced(generalization)}".strip()
 
 
 def run_fact(receipt: RunReceipt) -> RunFact:

@@ -54,6 +54,15 @@ def raster_of(files: Mapping[str, VersionArtifact]) -> dict[str, Any] | None:
     return document
 
 
+def generalization_of(files: Mapping[str, VersionArtifact]) -> dict[str, Any] | None:
+    """How the places of the data that go out were generalized, as the run that made these data recorded it."""
+    log, data = files.get("transform_log"), files.get("data")
+    if log is None or data is None or log.receipt_id != data.receipt_id:
+        return None
+    said: dict[str, Any] | None = json.loads(read_document(log.artifact_id)).get("generalization")
+    return said
+
+
 def bbox_of(files: Mapping[str, VersionArtifact], data: Path | None, spec: Mapping[str, Any]) -> Bbox | None:
     """Where the data that go out lie; of data that are held back, the extent that the spec itself names."""
     raster = raster_of(files)
