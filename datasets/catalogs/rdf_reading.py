@@ -17,6 +17,7 @@ import pyoxigraph as ox
 
 from audit.canonical import StrictJsonError, parse_strict
 from audit.findings import Finding
+from datasets.catalogs.json_ld_terms import without_meaningless_keys
 from datasets.catalogs.namespaces import XSD
 
 Triples = tuple[ox.Triple, ...]
@@ -141,7 +142,7 @@ def _prepare_json_ld(raw: bytes, contexts: Mapping[str, bytes]) -> tuple[bytes, 
     if nested:
         message = f"The supplied contexts lead to another remote context, {nested[0]}."
         return _unread("cannot_check", message, "Give a context that stands alone.", "error", "/@context")
-    return json.dumps(document).encode(), list(_undeclared(document, frozenset(), ""))
+    return json.dumps(without_meaningless_keys(document)).encode(), list(_undeclared(document, frozenset(), ""))
 
 
 def _remote_contexts(value: object) -> Iterator[str]:
