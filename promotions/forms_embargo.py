@@ -24,7 +24,7 @@ class SetForm(forms.Form):
         input_formats=["%Y-%m-%d"],
         error_messages={"invalid": "Give a day as 2026-06-01."},
     )
-    reason = _reason("Kept with your name. Stewards and the council read it.")
+    reason = _reason("Kept with your name. Everyone with a role on the dataset reads it.")
 
 
 class LiftForm(forms.Form):
