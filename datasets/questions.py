@@ -47,6 +47,7 @@ class Questions:
     scope: Callable[[], Mapping[str, str]] = _nowhere
     reference: str = field(default_factory=new_reference)
     remembered: dict[Any, Any] = field(default_factory=dict)
+    refusal: str = ""
     _single: tuple[PolicyDecision, Labels] | None = None
     _listed: tuple[Make, Labels] | None = None
     _stored: bool = False
@@ -67,6 +68,12 @@ class Questions:
         if self._listed is None:
             self._listed = (make, labels)
             self._store_before_the_act()
+
+    def denied_because(self) -> tuple[str, ...]:
+        """The reason codes of the denial that governs; none when nothing was denied."""
+        if self._single is None or self._single[0].decision == "allow":
+            return ()
+        return tuple(decisions.document_of(self._single[0])["reason_codes"])
 
     def of_several(self) -> None:
         """The answer is about several versions: the list that they were found by governs it."""
@@ -128,9 +135,18 @@ def one_question(task: str) -> Iterator[Questions]:
 
 
 def audit_ref() -> str:
-    """The reference of what this request asked; ``""`` when it asked nothing."""
+    """The reference of the attempt that this request was refused, or else of what it asked; ``""``: neither."""
     opened = current()
-    return opened.reference if opened is not None and opened.asked else ""
+    if opened is None:
+        return ""
+    return opened.refusal or (opened.reference if opened.asked else "")
+
+
+def refused(reference: str) -> None:
+    """Tells the request that is being answered under which reference its attempt was refused."""
+    opened = current()
+    if opened is not None:
+        opened.refusal = reference
 
 
 def remember(key: Any, ask: Callable[[], Any]) -> Any:

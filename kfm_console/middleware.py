@@ -11,13 +11,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.utils.cache import patch_cache_control
 from django.utils.functional import SimpleLazyObject
 
 from datasets import questions
 from datasets.people import person_for
+from promotions.views import viewing_as
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,20 @@ class FormLimitMiddleware:
         return render(request, "413.html", {"limit": settings.KFM_MAX_FORM_BYTES}, status=413)
 
 
+class ViewingAsMiddleware:
+    """``?as=``: a steward looks at a version's page as someone else would. ``viewing_as`` judges it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return viewing_as.dressed(request, self.get_response(request))
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:  # noqa: ARG002 - Django's signature
+        """The refusal of an ``as`` that is not this person's, or ``None``: go on."""
+        return viewing_as.lend(request, kwargs)
+
+
 class DecisionMiddleware:
     """Keeps the one decision that governed a request's answer; without it nothing is answered.
 
@@ -80,7 +95,6 @@ class DecisionMiddleware:
             try:
                 asked.settle()
             except DatabaseError as error:
-                response.close()
                 logger.error("a decision could not be kept, so nothing was answered: %s", type(error).__name__)  # noqa: TRY400 - the error's words may hold values
                 return self._not_kept(request)
             return response

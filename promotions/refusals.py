@@ -14,6 +14,7 @@ from datetime import datetime
 from django.db import transaction
 
 from audit import ledger
+from datasets import questions
 from datasets.errors import Refused
 from datasets.people import Person
 from datasets.policy.roles import Role
@@ -39,11 +40,17 @@ def attempt(*, by: Person, verb: str, subject: str, at: datetime) -> Iterator[At
             message = f"The store can't be read now, so nothing was judged and nothing happened: {problem}"
             raise Refused("store_unavailable", message) from problem
     except Refused as refusal:
-        keep(by=by, verb=verb, subject=made.subject, code=refusal.code, at=at)
+        refusal.audit_ref = keep(by=by, verb=verb, subject=made.subject, code=refusal.code, at=at)
+        refusal.message = f"{refusal.message} (Audit reference: {refusal.audit_ref})"
         raise
 
 
-def keep(*, by: Person, verb: str, subject: str, code: str, at: datetime) -> None:
-    """Enters one refused attempt in the ledger, in a transaction of its own."""
+def keep(*, by: Person, verb: str, subject: str, code: str, at: datetime) -> str:
+    """Enters one refused attempt in the ledger, in a transaction of its own; the entry's reference.
+
+    It is what the person is shown and can look up: also the page that answers this request shows it.
+    """
     role = min((r.value for r in by.all_roles), default=Role.PUBLIC.value)
-    ledger.refuse(actor=by.principal, role=role, verb=verb, subject=subject, code=code, at=at)
+    entry = ledger.refuse(actor=by.principal, role=role, verb=verb, subject=subject, code=code, at=at)
+    questions.refused(str(entry))
+    return str(entry)

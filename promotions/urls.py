@@ -12,6 +12,7 @@ from promotions import (
     urls_sources,
     urls_versions,
     urls_webhooks,
+    urls_why,
 )
 from promotions.views import actions, board, evidence, queue, runbooks, service_accounts, tokens
 
@@ -40,4 +41,5 @@ urlpatterns = [
     *urls_sources.urlpatterns,
     *urls_versions.urlpatterns,
     *urls_webhooks.urlpatterns,
+    *urls_why.urlpatterns,
 ]

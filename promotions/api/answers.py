@@ -113,7 +113,7 @@ def answer_exception(error: Exception, context: Mapping[str, Any]) -> HttpRespon
         absent = Absent()
         return envelope(absent.status, absent.code, absent.message)
     if isinstance(error, Refused):
-        return envelope(409, error.code, error.message)
+        return envelope(409, error.code, error.message, error.audit_ref)
     if isinstance(error, exceptions.APIException):
         return _framework(error)
     return _elsewhere(error)

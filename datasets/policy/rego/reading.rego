@@ -29,6 +29,9 @@ signed_in if {
 	role != "public"
 }
 
+# A grant is given to an account: whoever holds one is signed in, also without a role.
+signed_in if "read_restricted" in input.resource.grants
+
 label_open_by_role if {
 	some role in input.roles
 	role in input.label.readers
