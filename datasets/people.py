@@ -10,6 +10,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
+from django.utils import timezone
 from guardian.shortcuts import assign_perm, remove_perm
 
 from audit import ledger
@@ -270,6 +271,17 @@ def follow_ledger_group(user: User, at: datetime) -> None:
         user.groups.add(group)
     else:
         user.groups.remove(group)
+
+
+def ledger_lapsed(user: User) -> bool:
+    """Whether *user* held a role that reads the ledger, and holds none now: ended by the clock, not yet taken from the
+    group.
+    """
+    reads = [r.value for r in LEDGER_READERS]
+    given = RoleAssignment.objects.filter(user=user, role__in=reads, revoked_at__isnull=True).values_list("expires_at")
+    now = timezone.now()
+    ends = [end for (end,) in given]
+    return bool(ends) and all(end is not None and end <= now for end in ends)
 
 
 def _record(  # noqa: PLR0913 - the entry's own fields

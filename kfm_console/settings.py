@@ -187,9 +187,9 @@ KFM_DEMO = flag(os.environ.get("KFM_DEMO"), name="KFM_DEMO", default=not PRODUCT
 _DEMO_ROOT = str((VAR_DIR / "demo_upstream").resolve()) if KFM_DEMO and not PRODUCTION else ""
 KFM_SOURCE_ROOTS = directories(os.environ.get("KFM_SOURCE_ROOTS", _DEMO_ROOT), name="KFM_SOURCE_ROOTS")
 KFM_SOURCE_CREDENTIALS = credentials(os.environ.get("KFM_SOURCE_CREDENTIALS", ""))
-KFM_FETCH_MAX_BYTES = int(os.environ.get("KFM_FETCH_MAX_BYTES", str(5 * 1024**3)))
 # Outside addresses that catalogs name are asked only at hosts that a source names, and at these ("*": any public host).
 KFM_LINK_HOSTS = host_patterns(os.environ.get("KFM_LINK_HOSTS", ""), name="KFM_LINK_HOSTS")
+KFM_FETCH_MAX_BYTES = int(os.environ.get("KFM_FETCH_MAX_BYTES", str(5 * 1024**3)))
 KFM_FETCH_MAX_SECONDS = int(os.environ.get("KFM_FETCH_MAX_SECONDS", "3600"))
 
 # --- the store, the ledger's key ---
@@ -228,15 +228,18 @@ CELERY_BEAT_SCHEDULE = {
     "owed-work": {"task": "promotions.tasks.sweep_owed_work", "schedule": 5.0, "options": {"expires": 15}},
     "fetch-due": {"task": "promotions.tasks.fetch_due", "schedule": 60.0, "options": {"expires": 60}},
     "owed-deliveries": {"task": "promotions.tasks.deliver_owed", "schedule": 30.0, "options": {"expires": 60}},
-    "overdue-cases": {"task": "promotions.tasks.tell_overdue", "schedule": 3600.0, "options": {"expires": 3600}},
     "catalog-drift": {"task": "promotions.tasks.check_catalogs", "schedule": 300.0, "options": {"expires": 300}},
     "outside-links": {"task": "promotions.tasks.check_links", "schedule": 3600.0, "options": {"expires": 3600}},
+    "overdue-cases": {"task": "promotions.tasks.tell_overdue", "schedule": 3600.0, "options": {"expires": 3600}},
     "embargo-days": {"task": "promotions.tasks.tell_embargoes", "schedule": 3600.0, "options": {"expires": 3600}},
     "ended-rights": {"task": "promotions.tasks.end_and_remind", "schedule": 60.0, "options": {"expires": 60}},
     "checkpoint": {"task": "audit.tasks.sign_checkpoint", "schedule": 60.0, "options": {"expires": 300}},
     "store-scrub": {"task": "datasets.tasks.scrub_store", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+
+# --- the ledger's readers: the audit app knows groups only; this says whose right has ended by the clock ---
+AUDIT_LAPSED = "datasets.people.ledger_lapsed"
 
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

@@ -61,6 +61,16 @@ def turned(pairs: Iterable[tuple[str, str]], before: World, after: World) -> tup
     return tuple(found)
 
 
+def engine_faults(world: World, label: str = "public") -> tuple[str, ...]:
+    """Reason codes that say the engine could not answer at all, from one question; empty when it answered."""
+    return faults(_ask(_request(label, "PUBLISHED", Role.STEWARD.value, "read", ()), world).reason_codes)
+
+
+def faults(codes: Iterable[str]) -> tuple[str, ...]:
+    """Those of *codes* that are the engine's own failures."""
+    return tuple(sorted({code for code in codes if code.startswith("engine_")}))
+
+
 def _askers(action: str) -> tuple[str, ...]:
     return (Role.OPERATOR.value,) if action in RELEASING else WHO
 
