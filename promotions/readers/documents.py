@@ -15,10 +15,13 @@ from audit.canonical import StrictJsonError, parse_strict
 from audit.digests import digest_bytes
 from datasets.models import DatasetVersion, PolicyDecision, RunReceipt, VersionArtifact
 from datasets.policy.requests import Action
+from datasets.runs import current_receipts
 from datasets.stores import read_document
 from datasets.zones.store import DamagedObject, ObjectNotFound, ObjectTooLarge
 from promotions.evidence import CATALOG_PARTS
 from promotions.models import Dossier, Release
+from promotions.readers.quality_runs import knows_values, read_report, without_values
+from promotions.readers.version_page import Opened
 
 #: Parts of a version that are documents, what each is called, and the rule that judges it.
 PARTS: dict[str, tuple[str, str]] = {
@@ -136,6 +139,24 @@ def find(version: DatasetVersion, digest: str) -> Document | None:
         return _of_release(release)
     small = [*_of_acquisition(version), *(_of_decision(row) for row in _assessments(version))]
     return next((document for document in small if document.digest == digest), None)
+
+
+def is_theirs(document: Document, opened: Opened) -> bool:
+    """Whether the reader may have this copy: what an earlier run made may tell what a tighter label hides today.
+
+    So it is for those who may open what is not released; a QA report that tells values, for those who may know them.
+    """
+    inside = opened.inside and opened.download
+    counts = not document.path or document.run in {row.run_id for row in current_receipts(opened.version).values()}
+    if not (counts or inside):
+        return False
+    if document.part != "qa_report" or knows_values(opened):
+        return True
+    file = VersionArtifact.objects.filter(version=opened.version, artifact_id=document.digest).select_related(
+        "artifact"
+    )
+    report = read_report(file[0])
+    return report is not None and report == without_values(report)
 
 
 def read(document: Document) -> Shown:

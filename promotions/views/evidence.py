@@ -18,6 +18,7 @@ from datasets import enforcement
 from datasets.people import names_of
 from promotions.readers import documents
 from promotions.readers.documents import Document, Shown
+from promotions.readers.version_page import open_version
 from promotions.views.asking import crumbs, person_of, version_or_404
 
 MAX_WHERE = 300
@@ -33,6 +34,9 @@ def document_page(request: HttpRequest, slug: str, version_id: str, digest: str)
     if document is None or not (works or document.part in documents.OPEN_PARTS):
         raise Http404
     if enforcement.enforce(person, version, document.action, at=timezone.now()).decision != "allow":
+        raise Http404
+    opened = open_version(person, slug, version_id, timezone.now())
+    if opened is None or not documents.is_theirs(document, opened):
         raise Http404
     where = request.GET.get("where", "")[:MAX_WHERE]
     shown = documents.read(document)

@@ -19,7 +19,7 @@ from django.db import models
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from datasets.models import DatasetVersion, VersionArtifact
+from datasets.models import DatasetVersion, PolicyDecision, VersionArtifact
 from datasets.obligations.leak_places import PlaceSecrets
 from datasets.obligations.leak_sources import scan_released
 from datasets.obligations.leaks import LeakScan, Secrets, as_words
@@ -228,6 +228,7 @@ def known_values() -> dict[str, Any]:
         "digest": [digest for version in versions for digest in version["digest"]][:_MOST_OF_A_PARAMETER],
         "path": ["x"],
         "run_uuid": list(SubmittedRun.objects.values_list("pk", flat=True)) or ["00000000-0000-0000-0000-000000000000"],
+        "reference": [*PolicyDecision.objects.order_by("-pk").values_list("decision_id", flat=True)[:8], "x"],
         "uidb64": ["MQ"],
         "token": ["set-password"],
     }
