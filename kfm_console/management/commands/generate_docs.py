@@ -138,7 +138,7 @@ def _labels_and_roles() -> str:
     )
     return _page(
         "Policy labels and roles",
-        "The labels that are built in; admins may add tighter ones.\n",
+        "The labels as they are built in. Admins edit them and add others; none of these is ever looser than here.\n",
         _table(("label", "meaning", "readers", "signatures"), labels),
         "## Roles\n",
         _table(("role", "what the person does", "grantable on one dataset"), roles),
