@@ -14,16 +14,17 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from datasets import embargoes, enforcement
+from datasets import decisions, embargoes, enforcement
 from datasets.errors import Refused
-from datasets.people import PUBLIC
+from datasets.people import PIPELINE, PUBLIC
 from datasets.policy.requests import READING_ACTIONS, Action
 from datasets.policy.roles import Role
 from promotions import labels
+from promotions.models import Evaluation
 from promotions.states import State
 from tests.built import Built, build_once, with_its_own_store
 from tests.embargo.crawl import crawl, get
-from tests.world import World
+from tests.world import World, wells
 
 pytestmark = pytest.mark.django_db
 OUTER = ["", "contributor2"]
@@ -164,3 +165,17 @@ def test_c1_under_embargo_nothing_is_published_though_all_have_signed(world, ver
     embargoes.lift_embargo(dataset=version.dataset, reason="It may go.", by=world.person("steward"), at=at)
     world.publish(other)
     assert world.standing(other).state == State.PUBLISHED
+
+
+def test_c1_what_comes_in_under_embargo_waits_in_quarantine_and_goes_on_once_it_is_lifted(world, version):
+    embargo(world, version)
+    other = world.run(world.acquire(wells(start=200), slice_="2024")).version
+    standing = world.standing(other)
+    assert standing.state == State.QUARANTINE
+    findings = [f for r in Evaluation.objects.filter(version=other).first().results for f in r["findings"]]
+    assert [f["clause"] for f in findings if "embargo_running" in f["message"]] == ["C1"]
+    row = embargoes.embargo_on(version.dataset_id)
+    at = datetime.combine(row.until, datetime.min.time(), UTC)
+    embargoes.lift_embargo(dataset=version.dataset, reason="It may go.", by=world.person("steward"), at=at)
+    request = decisions.resource_of(other, person=PIPELINE, standing="WORK", has_bytes=True)
+    assert request.embargo_until is None
