@@ -18,7 +18,7 @@ from datasets import rights, specs
 from datasets.forms_checks import put_checks
 from datasets.forms_texts import json_text, number_of, object_of, put, words_of
 from datasets.models import PolicyLabel
-from datasets.policy.obligations import ObligationKind
+from datasets.policy.obligations import PRESETS, ObligationKind
 
 #: Where each field of the form stands in the spec.
 POINTERS: dict[str, str] = {
@@ -63,7 +63,9 @@ NEW_SPEC: dict[str, Any] = {
 _OBLIGATION_HELP = (
     "One a line: a kind and its parameter, as generalize_geometry {“min_cell_size_m”: 10000}. Kinds: "
     + ", ".join(kind.value for kind in ObligationKind)
-    + "."
+    + ". For places also “preset” in place of the size ("
+    + ", ".join(PRESETS)
+    + "), “grid” (square, h3) and “shape” (centroid, cell)."
 )
 
 

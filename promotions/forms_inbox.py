@@ -8,11 +8,13 @@ from typing import Any
 from django import forms
 
 from datasets.models import PolicyLabel
-from datasets.policy.obligations import MAXIMUM_CELL_SIZE_M, TIME_RESOLUTIONS, ObligationKind
+from datasets.policy.obligation_words import metres
+from datasets.policy.obligations import MAXIMUM_CELL_SIZE_M, OPTIONS, PRESETS, TIME_RESOLUTIONS, ObligationKind
 from promotions.forms import ReasonForm
 
 _ROWS = {"rows": 3}
 _LONGEST = 2000
+PRESET_CHOICES = [(name, f"{name.partition('_')[0]}°: {metres(size)}") for name, size in PRESETS.items()]
 
 
 class CommentForm(forms.Form):
@@ -57,13 +59,31 @@ class SeenReasonForm(ReasonForm):
 class DerivativeForm(SeenReasonForm):
     """Obligations with their parameters: one is chosen by filling it in. ``obligations()``: as documents."""
 
-    min_cell_size_m = forms.FloatField(
+    preset = forms.ChoiceField(
         label="Generalize the geometry to cells of",
+        required=False,
+        choices=[("", "leave it, or say the metres below"), *PRESET_CHOICES],
+        help_text="GBIF's categories of sensitivity, from the most sensitive; nowhere finer than so many degrees.",
+    )
+    min_cell_size_m = forms.FloatField(
+        label="or to cells of these metres",
         required=False,
         min_value=1,
         max_value=MAXIMUM_CELL_SIZE_M,
         widget=forms.NumberInput(attrs={"inputmode": "decimal", "step": "any"}),
-        help_text="Metres, on an equal-area grid. Every shape becomes the centre of its cell.",
+        help_text="The least width of a cell. Every shape goes to the cell of its centroid; nothing is random.",
+    )
+    grid = forms.ChoiceField(
+        label="Grid",
+        required=False,
+        choices=[("square", "squares of one area, contiguous United States"), ("h3", "H3 cells, anywhere")],
+        help_text="H3 takes the finest resolution whose every cell is at least so wide.",
+    )
+    shape = forms.ChoiceField(
+        label="Drawn as",
+        required=False,
+        choices=[("centroid", "the cell's centre"), ("cell", "the cell's outline")],
+        help_text="Either way each row says how far off the true place may be.",
     )
     fields_removed = forms.MultipleChoiceField(
         label="Remove these fields",
@@ -100,7 +120,10 @@ class DerivativeForm(SeenReasonForm):
     )
 
     field_order = [
+        "preset",
         "min_cell_size_m",
+        "grid",
+        "shape",
         "fields_removed",
         "resolution",
         "k",
@@ -119,6 +142,8 @@ class DerivativeForm(SeenReasonForm):
 
     def clean(self) -> dict[str, Any]:
         typed: dict[str, Any] = super().clean() or {}
+        if typed.get("preset") and typed.get("min_cell_size_m"):
+            self.add_error("min_cell_size_m", "A size is chosen above already. Keep one of the two.")
         if not self.errors and not self.obligations():
             raise forms.ValidationError(
                 "No obligation is chosen, so the derivative would be no safer. Fill in one at least."
@@ -128,18 +153,26 @@ class DerivativeForm(SeenReasonForm):
     def obligations(self) -> list[dict[str, Any]]:
         """What was chosen, in the form that specs hold; after validation only."""
         typed = self.cleaned_data
-        size = typed.get("min_cell_size_m")
         chosen: list[tuple[ObligationKind, str, Any]] = [
-            (ObligationKind.GENERALIZE_GEOMETRY, "min_cell_size_m", int(size) if size and size.is_integer() else size),
             (ObligationKind.REMOVE_ATTRIBUTES, "fields", typed.get("fields_removed")),
             (ObligationKind.GENERALIZE_TIME, "resolution", typed.get("resolution")),
             (ObligationKind.SUPPRESS_SMALL_COUNTS, "k", typed.get("k")),
             (ObligationKind.SHOW_NOTICE, "message", typed.get("message")),
         ]
-        found = [{"type": kind.value, name: value} for kind, name, value in chosen if value]
+        found = [*self.geometry(), *({"type": kind.value, name: value} for kind, name, value in chosen if value)]
         if typed.get("require_attribution"):
             found.append({"type": ObligationKind.REQUIRE_ATTRIBUTION.value})
         return found
+
+    def geometry(self) -> list[dict[str, Any]]:
+        """``generalize_geometry`` in metres, a preset being its metres, with grid and shape where they are chosen."""
+        typed = self.cleaned_data
+        size = PRESETS.get(typed.get("preset", ""), typed.get("min_cell_size_m"))
+        if not size:
+            return []
+        plain = int(size) if float(size).is_integer() else size
+        options = {name: typed[name] for name in OPTIONS if typed.get(name) in OPTIONS[name][1:]}
+        return [{"type": ObligationKind.GENERALIZE_GEOMETRY.value, "min_cell_size_m": plain, **options}]
 
 
 class ManyOwnerForm(PersonForm):

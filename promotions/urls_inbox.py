@@ -10,6 +10,7 @@ _CASE = "quarantine/<int:case_pk>/"
 
 urlpatterns = [
     path("quarantine/", inbox.quarantine_page, name="quarantine"),
+    path("quarantine/places-foretold/", ways.places_foretold, name="places_foretold"),
     path("quarantine/bulk/", bulk.bulk_page, name="bulk"),
     path("quarantine/bulk/done/", bulk.outcomes, name="bulk_outcomes"),
     path(_CASE, quarantine.case_page, name="case"),

@@ -13,6 +13,9 @@ from typing import Any
 from datasets import identity, specs
 from datasets.errors import Refused
 from datasets.models import DatasetVersion, PolicyLabel
+from datasets.obligations.grids import ObligationNotApplicable, grid_for
+from datasets.policy.obligation_words import metres, sentence
+from datasets.policy.obligations import ObligationError, ObligationKind, parse_obligation, parse_obligations
 from promotions import derivatives
 from promotions.readers import modes
 
@@ -50,17 +53,18 @@ def field_names(version: DatasetVersion) -> list[str]:
     return [name for name in sorted(spec["normalization"]["canonical_fields"]) if name != "geometry"]
 
 
+def foretold(documents: Sequence[dict[str, Any]]) -> str:
+    """What would become of the places, and how far off they would be; empty where nothing of it is chosen."""
+    try:
+        chosen = [one for one in parse_obligations(documents) if one.kind is ObligationKind.GENERALIZE_GEOMETRY]
+        if not chosen:
+            return ""
+        grid = grid_for(chosen[0])
+    except (ObligationError, ObligationNotApplicable) as refusal:
+        return str(refusal)
+    return f"{sentence(chosen[0])} A point is then within {metres(grid.uncertainty_m)} of where it is given."
+
+
 def said(obligation: dict[str, Any]) -> str:
     """One obligation in words."""
-    kind = str(obligation["type"])
-    words = {
-        "generalize_geometry": "The geometry is generalized to cells of {min_cell_size_m} m.",
-        "generalize_time": "Times are cut off at the {resolution}.",
-        "suppress_small_counts": "Groups smaller than {k} are left out.",
-        "show_notice": "Readers are shown: “{message}”",
-        "require_attribution": "Readers are told whom to name.",
-        "metadata_only": "Only the record is published, never the bytes.",
-    }
-    if kind == "remove_attributes":
-        return f"These fields are removed: {', '.join(obligation['fields'])}."
-    return words[kind].format(**obligation)
+    return sentence(parse_obligation(obligation))

@@ -14,7 +14,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods
+from django.utils.html import escape
+from django.views.decorators.http import require_GET, require_http_methods
 
 from datasets.errors import Refused
 from datasets.models import PolicyLabel
@@ -61,6 +62,16 @@ def derive(request: HttpRequest, case_pk: int) -> HttpResponse:
         return _refused(request, case, "derive", form, refusal)
     messages.success(request, f"The case has ended. This run makes version {seen.version_id}, which passes every gate.")
     return redirect("promotions:job", job.pk)
+
+
+@login_required
+@require_GET
+def places_foretold(request: HttpRequest) -> HttpResponse:
+    """``promotions:places_foretold``: what the sizes and ways that are typed mean, in a sentence; of no version."""
+    form = DerivativeForm(request.GET)
+    form.is_valid()
+    words = derivative_page.foretold(form.geometry())
+    return HttpResponse(escape(words), headers={"Cache-Control": "private, no-store"})
 
 
 @login_required
