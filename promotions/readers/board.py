@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from audit.findings import grouped
 from datasets.models import DatasetVersion
 from promotions import dossier as dossiers
 from promotions import gates
@@ -122,20 +123,17 @@ def _clause(version: DatasetVersion, code: str, result: GateResult | None, held:
 
 
 def _grouped(found: Sequence[gates.ClauseFinding]) -> list[dict[str, Any]]:
-    """Findings that say the same in many places are one, with their number; root cause first."""
-    groups: dict[tuple[str, str], list[gates.ClauseFinding]] = {}
-    for finding in found:
-        groups.setdefault((finding.code, finding.message), []).append(finding)
+    """Findings of one root cause are one, with their number."""
     return [
         {
-            "code": same[0].code,
-            "message": same[0].message,
-            "where": same[0].where,
-            "fix": same[0].fix,
-            "kind": same[0].kind,
+            "code": cause.code,
+            "message": cause.message,
+            "where": cause.places[0],
+            "fix": cause.fix,
+            "kind": cause.kind,
         }
-        | ({"count": len(same)} if len(same) > 1 else {})
-        for same in groups.values()
+        | ({"count": len(cause.places)} if len(cause.places) > 1 else {})
+        for cause in grouped(found)
     ]
 
 

@@ -1,24 +1,30 @@
 """``manage.py validate KIND PATH…``: judge files by KFM's rules, for people and scripts.
 
-Decides nothing: it calls the validator of the kind and prints one JSON line per path on standard output, and a
-sentence for people on standard error unless ``--json`` is given. Exit 0: all pass; 1: some fail and all were checked;
-2: some could not be checked, or the command line is wrong. Touches neither the network nor the database (design §9).
+Decides nothing: it calls the validator of the kind and prints one JSON line per path on standard output. On standard
+error, unless ``--json`` is given, go a few sentences for people, grouped by root cause. Exit 0: all pass; 1: some fail
+and all were checked; 2: some could not be checked, or the command line is wrong. Touches neither the network nor the
+database (design §9).
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from audit.findings import Finding, Kind, grouped
 from kfm_console.validation import VALIDATORS, Options, exit_code
 from kfm_console.validation.contexts import LocalContexts
 from kfm_console.validation.many import expand, judge_all
+
+MOST_CAUSES = 20
 
 
 class Command(BaseCommand):
@@ -62,11 +68,13 @@ class Command(BaseCommand):
         chosen = _chosen(kind, options)
         workers = options["jobs"] or os.cpu_count() or 1
         logging.getLogger("rdflib").setLevel(logging.CRITICAL)  # it logs a traceback for each ill-typed literal
-        verdicts = []
+        verdicts, told = [], []
         try:
             for verdict, line in judge_all(kind, expand(kind, _named(options["paths"])), chosen, workers):
                 verdicts.append(verdict)
                 self.stdout.write(line)
+                if verdict != "pass" and not options["json"]:
+                    told += _findings(line)
         except BrokenProcessPool as error:
             message = f"A process ended before it answered; {len(verdicts)} files were judged. Run it with --jobs 1."
             raise CommandError(message, returncode=2) from error
@@ -75,8 +83,28 @@ class Command(BaseCommand):
         if not options["json"]:
             counts = ", ".join(f"{verdicts.count(word)} {word}" for word in ("pass", "fail", "error"))
             self.stderr.write(f"{len(verdicts)} judged as {kind}: {counts}.")
+            for sentence in root_causes(told):
+                self.stderr.write(sentence)
         if exit_code(verdicts):
             sys.exit(exit_code(verdicts))
+
+
+def _findings(line: str) -> list[Finding]:
+    """What one answer found, each with the path of the file before its place."""
+    answer = json.loads(line)
+    kind: Kind = "error" if answer["verdict"] == "error" else "violated"
+    return [Finding(f["code"], f"{answer['path']} {f['where']}".strip(), f["message"], kind=kind)
+            for f in answer["findings"]]  # fmt: skip
+
+
+def root_causes(findings: Sequence[Finding]) -> Iterator[str]:
+    """A sentence for each root cause, the commonest first: what is wrong, in how many places, and where first."""
+    causes = sorted(grouped(findings), key=lambda cause: -len(cause.places))
+    for cause in causes[:MOST_CAUSES]:
+        count, first = len(cause.places), cause.places[0]
+        yield f"{cause.message} ({count} place{'s' if count > 1 else ''}, first {first}) [{cause.code}]"
+    if len(causes) > MOST_CAUSES:
+        yield f"… and {len(causes) - MOST_CAUSES} other causes; the JSON lines hold them all."
 
 
 def _chosen(kind: str, options: dict[str, Any]) -> Options:
