@@ -15,7 +15,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.urls import reverse
 
 from datasets import enforcement, links
@@ -72,7 +72,10 @@ def check_due(clock: Callable[[], datetime]) -> int:
     for version_pk in due_checks(began):
         if clock() - began > SLICE_TIME:
             break
-        kept += check_catalogs(version_pk, clock()) is not None
+        try:
+            kept += check_catalogs(version_pk, clock()) is not None
+        except Exception:  # its check is not kept, so it stays due and is shown as late; the others have their turn
+            logger.exception("the check of version %s could not be kept", version_pk)
     tell_drifted(clock())
     return kept
 
@@ -101,8 +104,8 @@ def check_catalogs(version_pk: int, at: datetime) -> DriftCheck | None:
 
 def tell_drifted(now: datetime) -> int:
     """Tells stewards and operators who may know of the version, once for each time it drifted; how many have."""
-    latest = latest_checks().exclude(outcome=DriftOutcome.SAME).select_related("version__dataset")
-    for check in latest:
+    found = list(troubled())
+    for check in found:
         held = holders(check.version.dataset_id)
         told = [p for p in {*held[Role.STEWARD], *held[Role.OPERATOR]} if _knows(p, check.version)]
         began = _streak(check)
@@ -113,13 +116,14 @@ def tell_drifted(now: datetime) -> int:
             notices.tell(principals=told, kind=DRIFT, text=text, path=path, key=key, at=now)
             if drifted:
                 deliveries.owe_webhooks_of_check(kind=DRIFT, check=began, path=path, key=key, at=now)
-    return len(latest)
+    return len(found)
 
 
-def latest_checks() -> QuerySet[DriftCheck]:
-    """The latest check of every version that is watched."""
-    last = DriftCheck.objects.filter(version__standing__state__in=_STATES).values("version").annotate(last=Max("pk"))
-    return DriftCheck.objects.filter(pk__in=last.values("last"))
+def troubled() -> QuerySet[DriftCheck]:
+    """The latest check of every version under watch whose catalogs drifted or could not be checked."""
+    later = DriftCheck.objects.filter(version=OuterRef("version"), pk__gt=OuterRef("pk"))
+    bad = DriftCheck.objects.filter(version__standing__state__in=_STATES).exclude(outcome=DriftOutcome.SAME)
+    return bad.filter(~Exists(later)).select_related("version__dataset")
 
 
 def _streak(check: DriftCheck) -> int:
