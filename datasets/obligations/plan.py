@@ -138,7 +138,7 @@ def _refuse_side_channel(field: pa.Field, plan: Plan) -> None:
     """Refuses a column that, by its name or type, would give away what an obligation hides."""
     kind = field.type
     nested = pa.types.is_nested(kind)
-    names = [path.rpartition(".")[2] for path in _paths(field, "")]
+    names = _names_within(field)
     if plan.grid is not None and (_is_bytes(kind) or any(says_place(name) for name in names)):
         raise ObligationNotApplicable(f"Column {field.name} may give the exact place away: remove it as well.")
     if plan.grid is not None and is_uncertainty(field.name) and not _is_number(kind):
@@ -147,6 +147,15 @@ def _refuse_side_channel(field: pa.Field, plan: Plan) -> None:
         raise ObligationNotApplicable(f"Times inside column {field.name} can't be made coarser: remove it as well.")
     if plan.removed and any(_opaque(inner) for inner in _listed(kind)):
         raise ObligationNotApplicable(f"Fields inside the list {field.name} can't be removed: remove it whole.")
+
+
+def _names_within(field: pa.Field) -> Iterator[str]:
+    """The field's name and every name inside its type, in lists and maps too."""
+    yield field.name
+    kind = field.type
+    inner = [kind.field(index) for index in range(kind.num_fields)] if pa.types.is_nested(kind) else []
+    for one in inner:
+        yield from _names_within(one)
 
 
 def _is_bytes(kind: pa.DataType) -> bool:

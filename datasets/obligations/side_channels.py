@@ -34,9 +34,10 @@ _PLACE_ENDINGS = ("latitude", "longitude", "coordinates", "northing", "easting",
 UNCERTAINTY_NAMES: frozenset[str] = frozenset(
     {"coordinateuncertaintym", "coordinateuncertaintyinmeters", "coordinateuncertaintyinmetres"}
 )
-#: Two decimal numbers beside each other, degrees and minutes, or WKT, anywhere in a text.
+#: Two decimal numbers beside each other, degrees and minutes, WKT or named degrees, anywhere in a text.
 _PLACE_TEXT = (
-    r"-?\d{1,3}\.\d{3,}\s*[,;/ ]\s*-?\d{1,3}\.\d{3,}|\d{1,3}\s*°\s*\d|(?i)\b(POINT|LINESTRING|POLYGON)\s*(Z|M)?\s*\("
+    r"-?\d{1,3}\.\d{3,}\s*[,;/ ]\s*-?\d{1,3}\.\d{3,}|\d{1,3}\s*°\s*\d"
+    r"|(?i)\b(POINT|LINESTRING|POLYGON)\s*(Z|M)?\s*\(|\b(lat|lon|lng|latitude|longitude)\b\W{1,4}\d"
 )
 _NEAR_DEGREES, _MOST = 0.02, 0.5
 

@@ -151,6 +151,8 @@ TELLING = [
     ("note", ["found at 38.65432, -98.12345"]),
     ("note", ["38°39'15\" N"]),
     ("note", ["POINT (-98.1 38.6)"]),
+    ("note", ['{"lat": 38.7}']),
+    ("note", ["Longitude = -98.2"]),
     ("a", ["LON"]),
     ("blob", [b"\x01"]),
 ]
@@ -167,8 +169,9 @@ def test_c2_a_column_that_tells_the_place_is_refused(tmp_path, grid, column, val
     assert not list(tmp_path.glob("out*"))
 
 
-def test_c2_a_place_inside_a_nested_value_is_refused(tmp_path):
-    extra = {"site": [{"name": "a", "lat": 38.0}] * 2}
+@pytest.mark.parametrize("value", [{"name": "a", "lat": 38.0}, [{"lat": 38.0}], {"deep": [[{"POINT_X": 1}]]}])
+def test_c2_a_place_inside_a_nested_value_is_refused(tmp_path, value):
+    extra = {"site": [value] * 2}
     source = write(tmp_path / "in.parquet", kansas(2), extra)
     with pytest.raises(ObligationNotApplicable, match="site"):
         apply_obligations(source, tmp_path / "out.parquet", parse_obligations([geometry()]))
