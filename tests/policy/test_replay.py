@@ -10,7 +10,6 @@ from itertools import product
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -22,7 +21,7 @@ from datasets.policy import bundle, engine
 from datasets.policy.requests import READING_ACTIONS, STANDINGS, Action, PolicyRequest, ResourceFacts
 from datasets.policy.roles import Role
 from datasets.replays import replay, replay_all
-from tests.ledger_triggers import without_append_only
+from tests.promotions import triggers_away
 
 pytestmark = pytest.mark.django_db
 MANY = 10_000
@@ -107,7 +106,7 @@ def kept():
 
 def rewritten(row, **columns):
     """The row as someone with the database's own password would leave it."""
-    with without_append_only(connection):
+    with triggers_away():
         PolicyDecision.objects.filter(pk=row.pk).update(**columns)
     return PolicyDecision.objects.get(pk=row.pk)
 
@@ -155,7 +154,7 @@ def test_a_document_that_is_none_could_not_be_replayed(kept, text):
 
 
 def test_a_decision_whose_policies_were_not_kept_could_not_be_replayed(kept):
-    with without_append_only(connection):
+    with triggers_away():
         PolicyBundle.objects.all().delete()
     assert replay(kept).verdict == "not_kept"
     code, told = command()
@@ -166,7 +165,7 @@ def test_kept_policies_that_were_changed_are_not_believed(kept):
     row = PolicyBundle.objects.get()
     looser = row.canonical.replace("count(deny) > 0", "count(deny) > 99")
     assert looser != row.canonical
-    with without_append_only(connection):
+    with triggers_away():
         PolicyBundle.objects.filter(pk=row.pk).update(canonical=looser)
     assert replay(kept).verdict == "not_kept"
 
