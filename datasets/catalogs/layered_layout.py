@@ -13,6 +13,7 @@ from typing import Final
 WIDTH, HEIGHT = 160, 46
 COLUMN_GAP, ROW_GAP, MARGIN = 44, 18, 14
 _SWEEPS: Final = 4
+_STEP: Final = WIDTH + COLUMN_GAP // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,13 @@ def _lane(
         wanted[key] = sum(touched) // len(touched) if touched else MARGIN
     found: dict[str, Place] = {}
     free = MARGIN
-    for key in sorted(keys, key=lambda key: wanted[key]):
+    ordered = sorted(keys, key=lambda key: wanted[key])
+    for key in ordered:
         x = max(free, wanted[key])
         found[key] = Place(x, y)
-        free = x + WIDTH + COLUMN_GAP // 2
+        free = x + _STEP
+    last = max((place.x for place in places.values()), default=0)
+    for key in reversed(ordered):  # back under the columns, as far as there is room
+        found[key] = Place(max(min(found[key].x, last), MARGIN + _STEP * ordered.index(key)), y)
+        last = found[key].x - _STEP
     return found

@@ -136,7 +136,7 @@ def _picture(graph: Graph, targets: _Targets) -> dict[str, Any]:
         "width": layout.width,
         "height": layout.height,
         "curves": [_curve(edge, layout) for edge in edges],
-        "boxes": [_box(graph, node, layout, targets, number) for number, node in enumerate(nodes, start=1)],
+        "boxes": [_box(graph, node, layout, targets) for node in sorted(nodes, key=lambda one: _reading(one, layout))],
     }
 
 
@@ -148,14 +148,13 @@ def _curve(edge: Edge, layout: Layout) -> dict[str, Any]:
     }
 
 
-def _box(graph: Graph, node: Node, layout: Layout, targets: _Targets, number: int) -> dict[str, Any]:
+def _box(graph: Graph, node: Node, layout: Layout, targets: _Targets) -> dict[str, Any]:
     place = layout.places[node.iri]
     word = "Entities" if node.members else WORDS[node.kind]
     note = "" if node.members else node.note
     href = targets.href(node)
     told = "" if node.told_by == "prov" else f" Told by {TOLD_BY[node.told_by]}."
     return {
-        "number": number,
         "kind": node.kind,
         "outside": node.told_by == "pipeline",
         "many": bool(node.members),
@@ -169,6 +168,12 @@ def _box(graph: Graph, node: Node, layout: Layout, targets: _Targets, number: in
         "href": href or f"#{_place_below(graph, node)}",
         "drawer": bool(href),
     }
+
+
+def _reading(node: Node, layout: Layout) -> tuple[bool, int, int]:
+    """The order in which the keyboard goes from node to node: left to right, agents last."""
+    place = layout.places[node.iri]
+    return (node.kind == "agent", place.x, place.y)
 
 
 def _outline(node: Node, x: int, y: int) -> str:
