@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit
 
 MAX_CONTEXT_BYTES = 4 * 1024 * 1024
 
@@ -32,7 +31,8 @@ class LocalContexts(Mapping[str, bytes]):
         return [Path(file) for file in (*self._by_address.values(), *self._by_name.values())]
 
     def _file(self, address: str) -> str | None:
-        return self._by_address.get(address) or self._by_name.get(urlsplit(address).path.rpartition("/")[2])
+        path = address.partition("#")[0].partition("?")[0]
+        return self._by_address.get(address) or self._by_name.get(path.rpartition("/")[2])
 
     def __contains__(self, address: object) -> bool:
         return isinstance(address, str) and self._file(address) is not None

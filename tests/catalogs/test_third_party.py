@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import pytest
 
@@ -10,6 +11,7 @@ from datasets.catalogs.validate_dcat import validate_dcat
 from datasets.catalogs.validate_prov import validate_prov
 from datasets.catalogs.validate_stac import validate_stac
 from kfm_console.validation import Options, judge
+from kfm_console.validation.contexts import LocalContexts
 from tests.cases import CASES
 
 VALIDATORS = {"stac": validate_stac, "dcat": validate_dcat, "prov": validate_prov}
@@ -66,6 +68,14 @@ def test_d1_a_remote_context_is_cannot_check_until_it_is_given():
     assert (finding.code, finding.kind) == ("cannot_check", "error")
     given = {address: b'{"@context": {"title": "http://purl.org/dc/terms/title"}}'}
     assert validate_dcat(raw, profile="core", contexts=given) == []
+
+
+@pytest.mark.parametrize("address", ["https://[::1/a.jsonld", "//[", "urn:x#[", "\x00", "a?b#c"])
+def test_d1_a_context_at_an_odd_address_is_cannot_check(address):
+    raw = json.dumps({"@context": address, "@id": "urn:a"}).encode()
+    for validate in (validate_dcat, validate_prov):
+        found = validate(raw, profile="core", contexts=LocalContexts(("here/some.jsonld", "https://one.example/=x")))
+        assert [(finding.code, finding.kind) for finding in found] == [("cannot_check", "error")]
 
 
 @pytest.mark.parametrize(
