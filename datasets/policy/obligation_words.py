@@ -14,10 +14,11 @@ _KILOMETRE = 1000
 
 
 def metres(value: float) -> str:
-    """``850 m``, ``1 km``, ``11.5 km``; never less than the value."""
+    """``850 m``, ``1.15 km``, ``11.5 km``; never less than the value."""
     if value < _KILOMETRE:
         return f"{-(-value // 1):g} m"
-    return f"{-(-value // 100) / 10:,.1f} km".replace(".0 km", " km")
+    step = 10 if value < 10 * _KILOMETRE else 100
+    return f"{-(-value // step) * step / _KILOMETRE:,.2f}".rstrip("0").rstrip(".") + " km"
 
 
 def sentence(obligation: Obligation) -> str:

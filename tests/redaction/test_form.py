@@ -47,7 +47,7 @@ def test_c2_an_unknown_choice_is_refused(typed):
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        ({"preset": "0.1_degree"}, "to the nearest 11.5 km square, as its centre. A point is then within 8.4 km"),
+        ({"preset": "0.1_degree"}, "to the nearest 11.5 km square, as its centre. A point is then within 8.38 km"),
         ({"min_cell_size_m": "10000", "grid": "h3", "shape": "cell"}, "outline of an H3 cell that is at least 10 km"),
         ({"min_cell_size_m": "850"}, "nearest 850 m square"),
         ({"min_cell_size_m": "1"}, "nearest 1 m square"),

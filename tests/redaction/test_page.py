@@ -170,4 +170,4 @@ def test_the_catalogs_say_how_far_off_the_places_are(build):
         text = json.dumps(shelf.json(shelf.digest_of(part)))
         assert "squares of 5 km" in text
         assert '"kfm:coordinate_uncertainty_m": 3638' in text
-    assert "within 3.7 km of the centre" in json.dumps(shelf.json(shelf.digest_of("dcat")))
+    assert "within 3.64 km of the centre" in json.dumps(shelf.json(shelf.digest_of("dcat")))
