@@ -20,8 +20,8 @@ from datasets.decisions import facts_of, label_facts
 from datasets.errors import Refused
 from datasets.models import PolicyChange, PolicyLabel
 from datasets.persons import Person
-from datasets.policy.label_rules import label_findings, openings
-from datasets.policy.labels import LabelFacts
+from datasets.policy.label_rules import SIGNS, label_findings, openings
+from datasets.policy.labels import STAFF_AND_PUBLIC, LabelFacts
 from datasets.policy.obligations import ObligationError, parse_obligations
 from datasets.policy.roles import Role
 
@@ -70,10 +70,18 @@ def document_of(facts: LabelFacts) -> dict[str, Any]:
     """Everything that a label's row says but whether it is built in, with lists in order."""
     return {
         **facts.as_json(),
+        "readers": _ordered(facts.readers),
+        "qa_readers": _ordered(facts.qa_readers),
+        "sign_off_roles": _ordered(facts.sign_off_roles, SIGNS),
         "title": facts.title,
         "meaning": facts.meaning,
         "colour": facts.colour,
     }
+
+
+def _ordered(roles: tuple[str, ...], order: tuple[str, ...] = STAFF_AND_PUBLIC) -> list[str]:
+    """Each role once, in the house's order; one that is unknown comes last."""
+    return [*(role for role in order if role in roles), *sorted(set(roles) - set(order))]
 
 
 def facts_from(document: dict[str, Any]) -> LabelFacts:

@@ -15,6 +15,7 @@ from datasets import decisions, embargoes, label_writing, policy_changes, readab
 from datasets.errors import Refused
 from datasets.models import Dataset, DatasetVersion, PolicyChange, PolicyChangeKind, PolicyChangeState, PolicyLabel
 from datasets.people import CONFIRMS, Person, names_of
+from datasets.policy.label_rules import SIGNS
 from datasets.policy.labels import LabelFacts
 from datasets.policy.requests import Action
 from datasets.policy.roles import READ_RESTRICTED, Role
@@ -46,7 +47,8 @@ def label_words(facts: LabelFacts, field: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return ", ".join(role.value for role in Role if role.value in value) or "nobody"
+        order = SIGNS if field == "sign_off_roles" else tuple(role.value for role in Role)
+        return ", ".join(role for role in order if role in value) or "nobody"
     return str(value)
 
 

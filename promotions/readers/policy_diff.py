@@ -7,7 +7,7 @@ viewer who may know of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.core.paginator import Page, Paginator
@@ -26,13 +26,13 @@ _PAGE = 25
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One sentence of the diff: under this standing, so many versions open or close for these, for this."""
+    """One sentence of the diff: in this standing, so many versions open or close for these, for these questions."""
 
     direction: str
     label: str
     standing: str
-    action: str
     who: tuple[str, ...]
+    actions: tuple[str, ...]
     versions: int
 
 
@@ -74,10 +74,7 @@ def label_diff(before: LabelFacts | None, after: LabelFacts, viewer: Person, pag
     counts = occurring(after.name)
     worlds = diff.World({before.name: before}), diff.World({after.name: after})
     found = diff.turned(counts, *worlds)
-    lines = tuple(
-        Line(one.direction, one.label, one.standing, one.action, one.who, counts[one.label, one.standing])
-        for one in diff.grouped(found)
-    )
+    lines = _lines(found, counts)
     standings = {line.standing for line in lines}
     named = _named(after.name, standings, viewer)
     turned = sum(number for (_, standing), number in counts.items() if standing in standings)
@@ -90,6 +87,14 @@ def label_diff(before: LabelFacts | None, after: LabelFacts, viewer: Person, pag
         reasons=len({(c.label, c.standing) for c in found if c.direction == diff.REASONS}),
         remade=_remade(before, after, counts),
     )
+
+
+def _lines(found: Iterable[diff.Turned], counts: Mapping[tuple[str, str], int]) -> tuple[Line, ...]:
+    """One line for all questions that turn alike for the same people."""
+    alike: dict[tuple[str, str, str, tuple[str, ...]], list[str]] = {}
+    for one in diff.grouped(found):
+        alike.setdefault((one.direction, one.label, one.standing, one.who), []).append(one.action)
+    return tuple(Line(*key, actions=tuple(actions), versions=counts[key[1], key[2]]) for key, actions in alike.items())
 
 
 def _remade(before: LabelFacts, after: LabelFacts, counts: Mapping[tuple[str, str], int]) -> int:
