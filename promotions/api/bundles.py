@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from audit.canonical import canonical_bytes, parse_strict
+from audit.canonical import StrictJsonError, canonical_bytes, parse_strict
 from datasets.models import Artifact
 from datasets.stores import keep, read_document
 from promotions.api.answers import ApiError
@@ -45,9 +45,19 @@ def find_bundle(digest: str, reader: Reader) -> dict[str, Any] | Tombstoned | No
     """
     if not DIGEST.fullmatch(digest) or not Artifact.objects.filter(pk=digest, media_type=MEDIA_TYPE).exists():
         return None
-    body = parse_strict(read_document(digest))
-    found = resolve(str(body["ref"]), reader, {})
+    ref = _ref_in(read_document(digest))
+    found = None if ref is None else resolve(ref, reader, {})
     if isinstance(found, dict) and found["digest"] != digest:
         message = f"This bundle is no longer the answer to {found['ref']}; {found['digest']} is."
         raise Overtaken(message, audit_ref=found["audit_ref"])
     return found
+
+
+def _ref_in(raw: bytes) -> str | None:
+    """The reference that a bundle answers; ``None`` when the bytes are none, whatever media type they were given."""
+    try:
+        body = parse_strict(raw)
+    except StrictJsonError:
+        return None
+    ref = body.get("ref") if isinstance(body, dict) else None
+    return ref if isinstance(ref, str) else None

@@ -13,23 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from audit.canonical import canonical_bytes
 from audit.digests import digest_bytes
 from audit.references import (
-    ArtifactReference,
-    DatasetReference,
-    DcatReference,
     DocReference,
     EvidenceRef,
     GraphReference,
     InvalidReference,
-    ProvReference,
-    RunReference,
-    StacReference,
     parse_evidence_ref,
-    parse_reference,
 )
 from datasets import enforcement
 from datasets.catalogs.evidence_index import EvidenceIndex, EvidenceTarget, build_index, resolve_exact
@@ -40,12 +33,15 @@ from datasets.policy.requests import Action
 from datasets.stores import measure, read_document
 from datasets.zones.store import DamagedObject, ObjectTooLarge
 from promotions.api import files
+from promotions.api.cited_versions import versions_named
 from promotions.api.files import File
 from promotions.api.reading import Reader, Released, recorded_obligations, released
 from promotions.models import Release
 
 PAGE_BREAK = "\f"
 MAX_QUOTE = 2_000
+#: In so many versions a digest is looked for: terms that thousands share must not cost thousands of readings.
+MOST_VERSIONS = 20
 #: What a bundle says of itself, and of the asking; its digest is over the rest.
 NOT_IN_BODY = frozenset({"bundle_id", "digest", "audit_ref"})
 
@@ -68,10 +64,10 @@ def resolve(ref: str, reader: Reader, indexes: Indexes) -> dict[str, Any] | Tomb
         parsed = parse_evidence_ref(ref)
     except InvalidReference:
         return None
-    named = _named(parsed)
+    named = versions_named(parsed)
     if named is None:
         return None
-    for version in reader.published(Action.RESOLVE_EVIDENCE).filter(named).distinct():
+    for version in _newest(reader.published(Action.RESOLVE_EVIDENCE).filter(named)):
         found = released(version)
         target = _target(ref, parsed, found, indexes)
         if target is None:
@@ -84,7 +80,7 @@ def resolve(ref: str, reader: Reader, indexes: Indexes) -> dict[str, Any] | Tomb
 
 def _gone(ref: str, parsed: EvidenceRef, named: Q, reader: Reader, indexes: Indexes) -> Tombstoned | None:
     """The tombstone of the version that *ref* named exactly, as it was last released."""
-    for version in reader.tombstoned().filter(named).distinct():
+    for version in _newest(reader.tombstoned().filter(named)):
         found = _last_released(version)
         if found is None or _target(ref, parsed, found, indexes) is None:
             continue
@@ -92,6 +88,11 @@ def _gone(ref: str, parsed: EvidenceRef, named: Q, reader: Reader, indexes: Inde
         if decision.decision == "allow":
             return Tombstoned(reader.tombstone(version), decision.decision_id)
     return None
+
+
+def _newest(versions: QuerySet[DatasetVersion]) -> QuerySet[DatasetVersion]:
+    """Only a digest can be in several; in the newest of them, since one document is the same in each that holds it."""
+    return versions.order_by("-pk").distinct()[:MOST_VERSIONS]
 
 
 def _last_released(version: DatasetVersion) -> Released | None:
@@ -109,42 +110,6 @@ def _target(ref: str, parsed: EvidenceRef, found: Released, indexes: Indexes) ->
     if target is not None and isinstance(parsed, DocReference) and _quoted(parsed) is None:
         return None
     return target
-
-
-def _named(parsed: EvidenceRef) -> Q | None:
-    """Which versions a reference can speak of; ``None``: none."""
-    match parsed:
-        case DcatReference():
-            return Q(dataset__slug=parsed.slug, version_id=parsed.version)
-        case StacReference():
-            return Q(dataset__slug=parsed.collection, version_id=parsed.item)
-        case ProvReference():
-            return Q(receipts__run_id=str(parsed.run))
-        case DocReference():
-            return _holding(parsed.digest)
-        case GraphReference():
-            return _of_entity(parsed.entity)
-
-
-def _of_entity(entity: str) -> Q | None:
-    """Versions whose PROV may describe *entity*. Of places, people or events no graph is recorded: only PROV's is."""
-    try:
-        named = parse_reference(entity)
-    except InvalidReference:
-        return None
-    match named:
-        case DatasetReference():
-            return Q(dataset__slug=named.slug, version_id=named.version)
-        case ArtifactReference():
-            return _holding(named.digest)
-        case RunReference():
-            return Q(receipts__run_id=entity)
-        case _:
-            return None
-
-
-def _holding(digest: str) -> Q:
-    return Q(files__artifact_id=digest) | Q(receipts__document_id=digest) | Q(acquisition__source_id=digest)
 
 
 def _index(found: Released) -> EvidenceIndex:

@@ -11,6 +11,7 @@ from audit.canonical import canonical_bytes
 from audit.digests import digest_bytes
 from datasets.models import Artifact, PolicyLabel
 from datasets.stores import keep, read_document
+from datasets.zones.store import ObjectNotFound
 from promotions import transitions
 from promotions.api import bundles
 from promotions.api.resolver import NOT_IN_BODY
@@ -132,3 +133,21 @@ def test_gone_is_exact_too(api):
     assert ask(api.client(), f"dcat://{own}#dist=data").status_code == 410
     assert ask(api.client(), f"dcat://{own}#dist=Data").status_code == 404
     assert ask(api.client(), f"dcat://{own}#dist=other").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"[]", b"{}", b'{"ref": 5}', b'{"ref": "dcat://x"}', b"\xff", b'{"a":1,"a":2}']
+)
+def test_bytes_that_only_claim_to_be_a_bundle_are_none(api, raw):
+    claimed = keep(raw, media_type=bundles.MEDIA_TYPE, at=timezone.now())
+    assert api.client("steward").get(f"/api/v1/evidence/{claimed.digest}").status_code == 404
+
+
+def test_a_bundle_whose_bytes_are_lost_is_503_and_never_made_up(api, monkeypatch):
+    digest = given(api.client(), valid(api.public)[0])["bundle"]["digest"]
+
+    def lost(asked):
+        raise ObjectNotFound(asked)
+
+    monkeypatch.setattr(bundles, "read_document", lost)
+    assert api.client().get(f"/api/v1/evidence/{digest}").status_code == 503
