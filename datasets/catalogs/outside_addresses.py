@@ -53,7 +53,7 @@ def outside_addresses(dcat: bytes, stac: tuple[bytes, ...], *, own: str) -> dict
 
 
 def _take(found: dict[str, str], address: str, word: str, own: str) -> None:
-    if not address.startswith(("http://", "https://")) or len(address) > LONGEST:
+    if not address.startswith(("http://", "https://")) or len(address) > LONGEST or not address.isprintable():
         return
     ours = address == own or address.startswith(f"{own.rstrip('/')}/")
     if not ours and not address.startswith(_NAMES_ONLY):

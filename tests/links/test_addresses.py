@@ -49,3 +49,8 @@ def test_stac_links_count_and_what_is_no_web_address_does_not():
     ]
     raw = json.dumps({"links": [*links, {"rel": "long", "href": "https://d.example.org/" + "a" * LONGEST}]}).encode()
     assert outside_addresses(b"", (raw, b"{", b"[]"), own=OWN) == {"https://c.example.org/": "about link"}
+
+
+def test_an_address_with_a_control_character_is_none():
+    raw = json.dumps({"links": [{"rel": "about", "href": "https://c.example.org/\u0000x"}]}).encode()
+    assert outside_addresses(b"", (raw,), own=OWN) == {}
