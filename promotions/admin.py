@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from datasets.admin import ReadOnlyAdmin
+from datasets.admin import RecordAdmin
 from promotions import models
 
 for row in (
@@ -21,4 +21,4 @@ for row in (
     models.Job,
     models.JobLine,
 ):
-    admin.site.register(row, ReadOnlyAdmin)
+    admin.site.register(row, RecordAdmin)

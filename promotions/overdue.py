@@ -10,7 +10,7 @@ from datetime import datetime
 from django.db import transaction
 from django.urls import reverse
 
-from datasets import enforcement
+from datasets import enforcement, questions
 from datasets.models import DatasetVersion
 from datasets.people import Person, person_named
 from datasets.policy.requests import Action
@@ -53,8 +53,9 @@ class _Sight:
         """Whether they work cases of the version's dataset and may see the version."""
         if principal not in self._people:
             self._people[principal] = person = person_named(principal)
-            visible = enforcement.visible_versions(person, Action.DISCOVER).filter(pk__in=self._among)
-            self._visible[principal] = frozenset(visible.values_list("pk", flat=True))
+            with questions.one_question("overdue cases"):
+                visible = enforcement.visible_versions(person, Action.DISCOVER).filter(pk__in=self._among)
+                self._visible[principal] = frozenset(visible.values_list("pk", flat=True))
         may = permissions.can(permissions.check_work_case, self._people[principal], version)[0]
         return may and version.pk in self._visible[principal]
 

@@ -66,7 +66,7 @@ def lend(request: HttpRequest, named: Mapping[str, Any]) -> HttpResponseBase | N
             _offer(request, str(named["slug"]), str(named["version_id"]))
         return None
     if not of_version:
-        return _refuse(request, "Only a version's own pages can be looked at as someone else.", _BAD)
+        return _refuse(request, "Only a version's own pages can be looked at as someone else.")
     if request.method not in {"GET", "HEAD"}:
         return _refuse(request, "Nothing is done as someone else: “as” is for looking. Open the page as yourself.")
     by = _plain(request)
@@ -81,7 +81,7 @@ def _lend_to(request: HttpRequest, by: Person, dataset_pk: int, named: Mapping[s
     if given == SELF:
         return _as_oneself(request)
     if given not in set(Eyes):
-        return _refuse(request, f"“as” is {', '.join(eyes.value for eyes in Eyes)} or {SELF}.", _BAD)
+        return _refuse(request, f"“as” is {', '.join(eyes.value for eyes in Eyes)} or {SELF}.")
     eyes, query = Eyes(given), dict(request.GET.lists())
     request.person = viewed(by, eyes, dataset_pk)  # type: ignore[attr-defined]  # PersonMiddleware's
     request.looking = Looking(by, eyes, str(named["slug"]), str(named["version_id"]), request.path, query)  # type: ignore[attr-defined]  # ours
@@ -116,12 +116,11 @@ def _as_oneself(request: HttpRequest) -> HttpResponse:
     return redirect(f"{request.path}?{query.urlencode()}" if query else request.path)
 
 
-def _refuse(request: HttpRequest, sentence: str, status: int = _REFUSED) -> HttpResponse:
+def _refuse(request: HttpRequest, sentence: str) -> HttpResponse:
     if request.path.startswith("/api/"):
         body = {"error_code": "parameter_invalid", "message": sentence, "audit_ref": questions.new_reference()}
         return JsonResponse(body, status=_BAD)
-    template = "403.html" if status == _REFUSED else "400.html"
-    return render(request, template, {"exception": sentence, "audit_ref": questions.audit_ref()}, status=status)
+    return render(request, "403.html", {"exception": sentence, "audit_ref": questions.audit_ref()}, status=_REFUSED)
 
 
 # --- what the page looks like then ---

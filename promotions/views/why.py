@@ -16,6 +16,7 @@ from promotions.readers import why as reader
 from promotions.views.asking import crumbs, person_of
 
 NOT_FOUND = 404
+SHORT = 16
 
 
 @never_cache
@@ -35,7 +36,9 @@ def look_up_form(request: HttpRequest) -> HttpResponse:
 def why_page(request: HttpRequest, reference: str) -> HttpResponse:
     """``promotions:why_of``; ``reference`` is a decision's number, or ``entry/<n>`` of the ledger."""
     found = reader.look_up(person_of(request), reference, timezone.now())
-    trail = crumbs(("Why?", reverse("promotions:why")), (reference[:24], ""))
+    trail = crumbs(
+        ("Why?", reverse("promotions:why")), (f"{reference[:12]}…" if len(reference) > SHORT else reference, "")
+    )
     context = {"why": found, "given": reference, "unread": found is None, "crumbs": trail}
     return render(request, "why/why.html", context, status=NOT_FOUND if found is None else 200)
 

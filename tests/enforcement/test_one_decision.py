@@ -199,10 +199,35 @@ def test_a_task_leaves_one_decision_a_question(api):
     assert replays.replay(kept).verdict == "same"
 
 
-def test_a_superuser_reads_nothing_in_the_admin_site_either(api):
-    """Read-only, and for no one by being a superuser: rows are for auditors and admins, versions for who may know."""
-    boss = api.client("superuser")
-    for model in ("datasetversion", "policydecision", "versionartifact", "acquisition", "artifact"):
-        answer = boss.get(f"/admin/datasets/{model}/")
-        assert answer.status_code in {302, 403}, model
-    assert boss.get("/admin/promotions/release/").status_code in {302, 403}
+ROWS = (
+    "datasets/datasetversion",
+    "datasets/policydecision",
+    "datasets/artifact",
+    "promotions/release",
+    "promotions/job",
+)
+
+
+@pytest.mark.parametrize("who", ["superuser", "admin", "steward"])
+def test_the_admin_site_opens_no_data(api, who):
+    """Neither being a superuser nor the role admin shows a row about a version there."""
+    world = api.world
+    type(world.users[who]).objects.filter(pk=world.users[who].pk).update(is_staff=True)
+    for model in ROWS:
+        assert api.client(who).get(f"/admin/{model}/").status_code in {302, 403}, model
+
+
+def test_the_admin_site_shows_an_auditor_what_they_may_read_and_changes_nothing(api):
+    world = api.world
+    type(world.users["auditor"]).objects.filter(pk=world.users["auditor"].pk).update(is_staff=True)
+    client = api.client("auditor")
+    for model in ROWS:
+        assert client.get(f"/admin/{model}/").status_code == 200, model
+        assert client.get(f"/admin/{model}/add/").status_code == 403, model
+    before = PolicyDecision.objects.count()
+    page = client.get("/admin/datasets/datasetversion/").content.decode()
+    assert PolicyDecision.objects.count() == before + 1
+    assert (
+        page.count('class="field-__str__"')
+        == enforcement.visible_versions(world.person("auditor"), Action.READ).count()
+    )
