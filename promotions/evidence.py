@@ -316,6 +316,8 @@ def _catalogs(shelf: Shelf) -> d_catalogs.Evidence:
         },
         recorded={f.path: f.artifact_id for f in filed},
         measured={f.path: shelf.measured(f.artifact_id) for f in filed},
+        dcat_turtle=shelf.document(shelf.digest_of("dcat_turtle")),
+        prov_turtle=shelf.document(shelf.digest_of("prov_turtle")),
     )
 
 

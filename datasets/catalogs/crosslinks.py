@@ -17,9 +17,10 @@ from datasets.catalogs.crosslink_parts import ARTIFACT, Receipt, StoredArtifact,
 from datasets.catalogs.crosslink_runs import check_catalog_run, check_producers, check_runs
 from datasets.catalogs.crosslink_words import check_words
 from datasets.catalogs.namespaces import DCAT, KFM, PROV
+from datasets.catalogs.rdf_reading import read_rdf
 from datasets.catalogs.triplet import Triplet, TripletDocuments, links, read_triplet
 
-__all__ = ["Receipt", "StoredArtifact", "check_crosslinks"]
+__all__ = ["Receipt", "StoredArtifact", "check_crosslinks", "check_twin"]
 
 
 def check_crosslinks(
@@ -55,6 +56,21 @@ def check_crosslinks(
     findings += check_words(triplet)
     findings += check_addresses(triplet, read)
     return findings
+
+
+def check_twin(name: str, document: bytes, turtle: bytes) -> list[Finding]:
+    """Findings of clause D2 about a document's Turtle: both say the very same triples, or one can't be read."""
+    readings = {name: read_rdf(document), f"{name} in Turtle": read_rdf(turtle, "turtle")}
+    unread = [
+        broken("document_unread", where, f"{where} could not be read: {reading.findings[0].message}", "error")
+        for where, reading in readings.items()
+        if reading.triples is None
+    ]
+    one, other = (frozenset(map(str, reading.triples or ())) for reading in readings.values())
+    if unread or one == other:
+        return unread
+    message = f"The Turtle lacks {len(one - other)} statement(s) of the JSON-LD, and has {len(other - one)} of its own."
+    return [broken("twin_differs", f"{name} in Turtle", message)]
 
 
 def _same_facts(triplet: Triplet) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from audit.findings import Finding
-from datasets.catalogs.crosslinks import StoredArtifact, check_crosslinks
+from datasets.catalogs.crosslinks import StoredArtifact, check_crosslinks, check_twin
 from datasets.catalogs.evidence_index import check_evidence
 from datasets.catalogs.triplet import TripletDocuments
 from datasets.catalogs.validate_dcat import validate_dcat
@@ -21,7 +21,8 @@ FIX = "Run the catalog step again."
 class Evidence:
     """The documents as stored bytes (``None``: not there), receipts by run id, and what the store holds by digest.
 
-    ``recorded`` and ``measured``: digest of each catalog document as filed and as it lies in the store now, by path.
+    ``dcat_turtle`` and ``prov_turtle``: the same two in their other form. ``recorded`` and ``measured``: digest of each
+    catalog document as filed and as it lies in the store now, by path.
     """
 
     dcat: bytes | None
@@ -32,11 +33,14 @@ class Evidence:
     artifacts: Mapping[str, StoredArtifact]
     recorded: Mapping[str, str]
     measured: Mapping[str, str | None]
+    dcat_turtle: bytes | None
+    prov_turtle: bytes | None
 
 
 def evaluate(evidence: Evidence) -> list[ClauseFinding]:
     findings = _stored(evidence)
     named = {"dcat": evidence.dcat, "stac_collection": evidence.stac_collection, "prov": evidence.prov}
+    findings += _twins(evidence)
     absent = [name for name, raw in named.items() if raw is None]
     absent += [] if evidence.stac_items else ["stac_item"]
     if absent or evidence.dcat is None or evidence.stac_collection is None or evidence.prov is None:
@@ -61,6 +65,19 @@ def evaluate(evidence: Evidence) -> list[ClauseFinding]:
 def _in(name: str, findings: list[Finding]) -> list[Finding]:
     """Says in which document each finding is: the validators see one document and do not know its name."""
     return [replace(finding, where=f"{name}#{finding.where}") for finding in findings]
+
+
+def _twins(evidence: Evidence) -> list[ClauseFinding]:
+    """DCAT and PROV go out in Turtle too; gate D judges the JSON-LD, so the Turtle must say the very same."""
+    found: list[ClauseFinding] = []
+    pairs = (("dcat", evidence.dcat, evidence.dcat_turtle), ("prov", evidence.prov, evidence.prov_turtle))
+    for name, document, turtle in pairs:
+        if turtle is None:
+            message = f"There is no {name} document in Turtle."
+            found.append(ClauseFinding("D2", "document_missing", f"{name}_turtle", message, FIX, "missing"))
+        elif document is not None:
+            found += under("D2", check_twin(name, document, turtle))
+    return found
 
 
 def _stored(evidence: Evidence) -> list[ClauseFinding]:

@@ -11,8 +11,8 @@ from audit import merkle, notes
 from audit.digests import digest_json
 from datasets import identity
 from datasets.catalogs.crosslinks import StoredArtifact
-from datasets.catalogs.dcat import build_dcat
-from datasets.catalogs.prov import build_prov
+from datasets.catalogs.dcat import build_dcat, build_dcat_turtle
+from datasets.catalogs.prov import build_prov, build_prov_turtle
 from datasets.catalogs.stac import build_stac_collection, build_stac_item
 from promotions import gates
 from promotions.gates import a_identity, b_rights, c_sensitivity, d_catalogs, e_quality, f_receipt, g_manifest
@@ -87,6 +87,8 @@ D = d_catalogs.Evidence(
     artifacts={a.digest: StoredArtifact(a.size_bytes, a.role) for a in _FACTS.artifacts},
     recorded={"dcat.jsonld": digest("dcat")},
     measured={"dcat.jsonld": digest("dcat")},
+    dcat_turtle=build_dcat_turtle(_FACTS),
+    prov_turtle=build_prov_turtle(_FACTS),
 )
 
 CHECK = {"name": "geometry_valid", "operator": ">=", "threshold": 0.9}

@@ -21,6 +21,13 @@ CASES = [
     (replace(D, prov=None), "D2", "document_missing", "missing"),
     (replace(D, prov=None), "D3", "document_missing", "missing"),
     (replace(D, stac_items=()), "D1", "document_missing", "missing"),
+    (replace(D, dcat_turtle=None), "D2", "document_missing", "missing"),
+    (replace(D, prov_turtle=None), "D2", "document_missing", "missing"),
+    (replace(D, dcat_turtle=D.prov_turtle), "D2", "twin_differs", "violated"),
+    (replace(D, dcat_turtle=D.dcat_turtle.replace(b"Airports", b"Airport")), "D2", "twin_differs", "violated"),
+    (replace(D, prov_turtle=D.prov_turtle.replace(b'"validate"', b'"ingest"')), "D2", "twin_differs", "violated"),
+    (replace(D, prov_turtle=b""), "D2", "twin_differs", "violated"),
+    (replace(D, prov_turtle=b"<"), "D2", "document_unread", "error"),
     (replace(D, measured={}), "D2", "document_changed", "violated"),
     (replace(D, measured={"dcat.jsonld": None}), "D2", "document_changed", "violated"),
 ]
