@@ -18,7 +18,7 @@ from datasets.policy.obligations import Obligation
 from datasets.policy.requests import READING_ACTIONS, PolicyDecision, PolicyRequest, ResourceFacts
 from datasets.policy.roles import READ_RESTRICTED, Role
 
-#: A contributor who holds ``read_restricted`` on the dataset.
+#: Someone without a role who holds ``read_restricted`` on the dataset.
 PARTNER = "partner"
 RELEASING: tuple[str, ...] = ("assess", "publish")
 ACTIONS: tuple[str, ...] = (*READING_ACTIONS, *RELEASING)
@@ -113,7 +113,7 @@ def _allowed_and_said(decision: PolicyDecision) -> _Answer:
 def _request(  # the facts of one cell
     label: str, standing: str, who: str, action: str, applied: tuple[Obligation, ...]
 ) -> PolicyRequest:
-    role = Role.CONTRIBUTOR.value if who == PARTNER else who
+    role = Role.PUBLIC.value if who == PARTNER else who
     return PolicyRequest(
         principal_ref="diff",
         roles=frozenset({role}),
@@ -165,5 +165,5 @@ def grouped(found: Iterable[Turned]) -> tuple[Direction, ...]:
 
 
 def _named(who: list[str]) -> tuple[str, ...]:
-    """A partner is a contributor with a grant: named only where contributors are not."""
-    return tuple(name for name in who if name != PARTNER or Role.CONTRIBUTOR.value not in who)
+    """A partner reads what the public reads, too: named only where the public is not."""
+    return tuple(name for name in who if name != PARTNER or Role.PUBLIC.value not in who)

@@ -65,7 +65,7 @@ def test_the_list_filters_by_its_address_and_pages(auditor):
 
 def test_the_list_costs_the_same_for_few_and_many(auditor, django_assert_max_num_queries):
     write(50)
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         auditor.get("/ledger/")
 
 
