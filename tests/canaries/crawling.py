@@ -27,10 +27,10 @@ from tests.canaries.planting import CELL_M, MARK, OWNERS, PLACES
 
 _LINK = re.compile(rb"""(?:href|src|action|hx-get|data-[a-z-]+)=["']([^"'#]+)""")
 _JSON_LINK = re.compile(rb'"((?:/|https?://)[^"\s\\]+)"')
-#: Each coordinate to four decimals, cut and rounded: a hundred times finer than the cells of the derivative.
-_NUMBERS = {
-    text.encode() for place in PLACES for number in place for text in (f"{abs(number):.6f}"[:-2], f"{abs(number):.4f}")
-}
+#: The two coordinates of each canary to four decimals, cut or rounded: a hundred times finer than a released cell.
+_NUMBERS = [
+    [tuple({f"{abs(number):.6f}"[:-2].encode(), f"{abs(number):.4f}".encode()}) for number in place] for place in PLACES
+]
 _MOST_OF_A_PARAMETER = 60
 
 
@@ -49,6 +49,7 @@ class Watch:
 
     released: tuple[Any, Any] = (np.empty(0), np.empty(0))
     _seen: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _linter: LeakScan | None = None
 
     def kinds(self, raw: bytes) -> tuple[str, ...]:
         digest = hashlib.sha256(raw).hexdigest()
@@ -58,16 +59,28 @@ class Watch:
 
     def _look(self, raw: bytes) -> tuple[str, ...]:
         plain = {"plain word"} if MARK.encode() in raw.lower() else set()
-        plain |= {"plain number"} if any(number in raw for number in _NUMBERS) else set()
-        scan = LeakScan(self._secrets())
+        plain |= (
+            {"plain number"}
+            if any(all(any(text in raw for text in one) for one in place) for place in _NUMBERS)
+            else set()
+        )
+        scan, where = self._scan(), f"answer {len(self._seen)}"
         if raw[:4] == b"PAR1":
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "file.parquet"
                 path.write_bytes(raw)
-                scan_released(scan, path, "file")
+                scan_released(scan, path, where)
         else:
-            scan.raw("answer", raw)
-        return tuple(sorted(plain | {finding.code for finding in scan.findings()}))
+            scan.raw(where, raw)
+        told = {finding.code for finding in scan.findings()}
+        scan._tallies.clear()  # each look by itself
+        return tuple(sorted(plain | told))
+
+    def _scan(self) -> LeakScan:
+        """One linter for all looks: what it looks for is prepared once."""
+        if self._linter is None:
+            self._linter = LeakScan(self._secrets())
+        return self._linter
 
     def _secrets(self) -> Secrets:
         lon, lat = np.array(PLACES).T
@@ -125,7 +138,11 @@ def local(raw: bytes, base: str) -> str | None:
 def shape(url: str) -> str:
     """Addresses that differ in a page of a list, an order or a theme are one place."""
     path, _, query = url.partition("?")
-    kept = sorted(part for part in query.split("&") if part.startswith(("tab=", "run=", "ref=", "where=")))
+    if path.startswith("/why/"):  # every refusal has one; those of the last decisions are asked for by name
+        return "/why/"
+    if re.fullmatch(r"/ledger/\d+/", path):  # every entry is looked at as a row
+        return "/ledger/"
+    kept = sorted(part for part in query.split("&") if part.startswith(("tab=", "run=", "ref=")))
     return path + "?" + "&".join(kept)
 
 
@@ -133,7 +150,7 @@ def addresses() -> list[str]:
     """Every address of the resolver, its parameters filled with everything that the database has for them."""
     values = known_values()
     found = []
-    for pattern, prefix in _patterns(get_resolver()):
+    for _, prefix in _patterns(get_resolver()):
         names = re.findall(r"<(?:\w+:)?(\w+)>", prefix)
         if "(?P" in prefix or prefix.startswith(("admin/", "static", "logout")):
             continue
