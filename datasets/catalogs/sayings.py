@@ -17,6 +17,7 @@ from datasets.catalogs.rdf_reading import read_rdf
 from datasets.catalogs.triplet import Statements, Triplet, mapping
 
 Column = Literal["dcat", "stac", "prov"]
+_ABSENT: Final = "It can't be read from the store: it is not there, or its bytes are not the recorded ones."
 COLUMNS: Final[tuple[Column, ...]] = ("dcat", "stac", "prov")
 
 
@@ -79,7 +80,7 @@ def read_partly(documents: Documents) -> Read:
 
 def _graph(name: str, raw: bytes | None, problems: dict[str, str]) -> Statements:
     if raw is None:
-        problems[name] = "The document is not there, or its stored bytes can't be read."
+        problems[name] = _ABSENT
         return Statements(())
     reading = read_rdf(raw)
     if reading.triples is None:
@@ -89,7 +90,7 @@ def _graph(name: str, raw: bytes | None, problems: dict[str, str]) -> Statements
 
 def _object(name: str, raw: bytes | None, problems: dict[str, str]) -> Mapping[str, Any]:
     if raw is None:
-        problems[name] = "The document is not there, or its stored bytes can't be read."
+        problems[name] = _ABSENT
         return {}
     try:
         value = parse_strict(raw)
