@@ -146,7 +146,7 @@ def test_obligations_are_shown_planned_applied_and_verified(db):
     client = Client()
     client.force_login(world.users["steward"])
     page = _page(client, version, tab="policy").content.decode()
-    assert "generalize geometry: min cell size m 10000" in page
+    assert "Places are given to the nearest 10 km square, as its centre." in page
     assert "verified" in page
     files = _page(client, version, tab="files").content.decode()
     assert "before obligations were applied" in files
