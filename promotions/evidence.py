@@ -35,6 +35,18 @@ DATA_PARTS = ("data", "preview")
 CATALOG_PARTS = ("dcat", "dcat_turtle", "stac_collection", "stac_item", "prov", "prov_turtle", "receipt")
 #: Parts that are records about the data; every other artifact is data, and needs the right to download.
 RECORD_PARTS: Mapping[str, Action] = {"terms": Action.READ, "qa_report": Action.READ_QA}
+#: What gate E judges of a QA report. The rest holds values of the data: a dossier, which everyone who works on the
+#: version may open, binds it by its digest alone (clause C2).
+JUDGED_OF_A_REPORT = (
+    "kfm_qa_report_version",
+    "artifact_digest",
+    "measured_digest",
+    "rows",
+    "rows_quarantined",
+    "rows_rejected",
+    "status",
+    "checks",
+)
 #: Roles the parts have in the catalogs.
 CATALOG_ROLES = {"data": "data", "preview": "overview", "qa_report": "qa", "terms": "terms"}
 
@@ -331,7 +343,7 @@ def _quality(shelf: Shelf) -> e_quality.Evidence:
     rejects, apart = shelf.part("rejects"), shelf.part("quarantined")
     return e_quality.Evidence(
         declared=tuple((shelf.spec.get("validation") or {}).get("checks") or ()),
-        report=body,
+        report=None if body is None else {key: body[key] for key in JUDGED_OF_A_REPORT if key in body},
         report_recorded_digest=report.artifact_id if report else None,
         report_measured_digest=shelf.measured(report.artifact_id) if report else None,
         released_recorded_digest=released.artifact_id if released else None,

@@ -122,7 +122,7 @@ def _public(version: DatasetVersion, work: Workspace) -> list[str]:
     """Words and days that are public whatever the data say: the spec's, the terms', and those of the runs."""
     acquisition = version.acquisition
     texts = [version.spec.canonical, version.slice, instant(work.at), instant(acquisition.acquired_at)]
-    texts += [read_document(acquisition.terms_id).decode("utf-8", "replace")]
+    texts += [console_store().read(acquisition.terms_id, _MOST_BYTES).decode("utf-8", "replace")]
     texts += [acquisition.rights_holder, acquisition.attribution]
     return texts + [instant(receipt.created_at) for receipt in current_receipts(version).values()]
 

@@ -214,7 +214,7 @@ def known_values() -> dict[str, Any]:
                 "file_path": paths,
                 "path": [path.removeprefix(catalog) for path in paths if path.startswith(catalog)],
                 "key": [*paths, "data", "preview", "qa-report", "terms"],
-                "digest": list(dict.fromkeys(digest for _, digest in files)),
+                "digest": [*dict.fromkeys(digest for _, digest in files), *_own_digests(version)],
                 "name": ["publish", "withdraw", "quarantine", "evaluate", "sign", "restore"],
             }
         )
@@ -250,6 +250,14 @@ def known_values() -> dict[str, Any]:
         "token": ["set-password"],
     }
     return {"versions": versions, "any": every}
+
+
+def _own_digests(version: DatasetVersion) -> list[str]:
+    """Digests of the version's dossiers and manifests, which are rows."""
+    from promotions.models import Dossier, Release
+
+    dossiers = Dossier.objects.filter(version=version).values_list("digest", flat=True)
+    return [*dossiers, *Release.objects.filter(version=version).values_list("manifest_digest", flat=True)]
 
 
 def every_row() -> Iterator[tuple[str, bytes]]:
