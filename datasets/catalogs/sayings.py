@@ -139,7 +139,7 @@ def from_items(triplet: Triplet, *path: str) -> list[Said]:
 
 
 def from_stac(triplet: Triplet, name: str, *, empty: bool = False) -> list[Said]:
-    """A field that the collection says at its root and each item in its properties. ``empty``: ``[]`` says something."""
+    """A field that the collection says at its root and each item in its properties. ``empty``: ``[]`` counts."""
     said = _from_json("stac/collection", triplet.collection, (name,), empty=empty)
     for item in triplet.items:
         said += _from_json(f"stac/items/{item.get('id')}", item, ("properties", name), empty=empty)
