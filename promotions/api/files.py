@@ -29,6 +29,7 @@ from datasets.zones.store import DamagedObject, StoreError
 from promotions.api.answers import CACHE_CONTROL, NotServable
 from promotions.api.reading import Released
 from promotions.evidence import RECORD_PARTS
+from promotions.readers.quality_runs import tells_values
 
 logger = logging.getLogger(__name__)
 
@@ -137,10 +138,15 @@ def asset_digests(found: Released) -> dict[str, str]:
 
 
 def action_for(found: Released, file: File) -> Action:
-    """What opening *file* is: reading a record of the data, or downloading the data itself."""
+    """What opening *file* is: reading a record of the data, or downloading the data itself.
+
+    A QA report that tells values of the data is not read with less than the data are.
+    """
     parts = set(
         VersionArtifact.objects.filter(version=found.version, artifact_id=file.digest).values_list("part", flat=True)
     )
+    if parts == {"qa_report"} and tells_values(file.digest):
+        return Action.DOWNLOAD
     return RECORD_PARTS[parts.pop()] if len(parts) == 1 and parts <= set(RECORD_PARTS) else Action.DOWNLOAD
 
 

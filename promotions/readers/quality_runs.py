@@ -107,6 +107,17 @@ def read_report(file: VersionArtifact, most: int | None = None) -> dict[str, Any
     return report if isinstance(report, dict) and isinstance(report.get("checks"), list) else None
 
 
+def tells_values(digest: str) -> bool:
+    """Whether a stored report holds values of the data; one that can't be read is taken to."""
+    try:
+        report = parse_strict(read_document(digest))
+    except (StoreError, StrictJsonError):
+        return True
+    if not isinstance(report, dict) or not isinstance(report.get("checks"), list):
+        return True
+    return report != without_values(report)
+
+
 def without_values(report: Mapping[str, Any]) -> dict[str, Any]:
     """A stored report as ``QualityReport.without_values`` tells it: no distribution, extent or number of SQL's own."""
     drift = report.get("drift")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from datasets.runs import current_files
 from promotions.readers import documents
 from promotions.readers.version_page import open_version
 from promotions.states import State
-from tests.world import World
+from tests.world import SPEC, World
 
 pytestmark = pytest.mark.django_db
 
@@ -43,3 +44,15 @@ def test_c2_the_drawer_answers_for_an_earlier_document_as_for_none(monkeypatch):
     found = documents.find
     monkeypatch.setattr(documents, "find", lambda *given: replace(found(*given), run="kfm://run/earlier"))
     assert client.get(address).status_code == 404
+
+
+def test_c2_a_report_that_tells_values_is_not_read_with_less_than_the_data():
+    spec = deepcopy(SPEC)
+    spec["sensitivity"]["policy_label_intent"] = "restricted"
+    world = World.build(spec=spec)
+    version = world.version_in(State.PUBLISHED)
+    address = f"/api/v1/datasets/{version.dataset.slug}/versions/{version.version_id}/artifacts/qa-report"
+    for name, status in (("auditor", 404), ("steward2", 200)):
+        client = Client()
+        client.force_login(User.objects.get(username=name))
+        assert client.get(address).status_code == status
