@@ -82,14 +82,14 @@ def test_c1_ten_thousand_stored_decisions_replay_to_the_same_answer_before_and_a
     assert {action for action, _ in said} == set(Action)
     assert sum(count for (_, outcome), count in said.items() if outcome == "allow") > MANY / 20
     assert {action for action, outcome in said if outcome == "allow"} >= {*READING_ACTIONS, "publish", "assess"}
-    first, second = stored[: MANY // 2], stored[MANY // 2 :]
+    first = stored[: MANY // 5]
     assert Counter(found.verdict for found in replay_all(first)) == {"same": len(first)}
 
     label = PolicyLabel.objects.get(name="internal")
     label.readers = [Role.STEWARD.value]
     label.save()
-    rows = PolicyDecision.objects.filter(pk__in=[row.pk for row in second]).iterator(chunk_size=500)
-    assert Counter(found.verdict for found in replay_all(rows)) == {"same": len(second)}
+    rows = PolicyDecision.objects.order_by("pk").iterator(chunk_size=500)
+    assert Counter(found.verdict for found in replay_all(rows)) == {"same": MANY}
     # the edit is real: asked under today's labels, some of the same questions have another answer
     reads = (row for row in stored if row.action == "read" and "internal" in row.canonical and row.decision == "allow")
     changed = [row for row in reads if decisions.ask_again(row)["decision"] != row.decision]
