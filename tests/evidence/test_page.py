@@ -9,7 +9,7 @@ import pytest
 from promotions.views import evidence_page
 from tests.evidence.references import valid
 
-TOKEN = re.compile(r'csrfmiddlewaretoken" value="[^"]+|X-CSRFToken": "[^"]+|kfm://policy_decis[^<"]*')
+TOKEN = re.compile(r'csrfmiddlewaretoken" value="[^"]+|X-CSRFToken": "[^"]+|kfm(?:://|%3A%2F%2F)policy_decis[^<"]*')
 
 
 def told(page, ref):
