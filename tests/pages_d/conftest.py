@@ -72,7 +72,7 @@ def main_of(body: Callable[[Any], str]) -> Callable[[Any, int], str]:
 
     def part(response: Any, pk: int) -> str:
         text = body(response).partition("<main")[2].partition("</main>")[0]
-        text = re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"', "", text)
+        text = re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"|<p class="soft">Audit.*?</p>', "", text)
         return re.sub(rf"(?<=case ){pk}\b|(?<=value=\"){pk}(?=\")|(?<=/){pk}(?=/)", "N", text)
 
     return part

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from promotions import cases
-from promotions.models import QuarantineCase, Severity, Standing
+from promotions.models import Dossier, QuarantineCase, Release, Severity, Standing
 from promotions.views.inbox_place import place_in, place_of
 from tests.inbox.many import more_cases
 
@@ -51,6 +51,18 @@ def published_after(case) -> None:
         resolution="released", resolved_by="reviewer", resolved_at=case.opened_at
     )
     Standing.objects.filter(version=case.version_id).update(state="PUBLISHED")
+    digest, at = "sha256:" + "0" * 64, timezone.now()  # a version that no release speaks for is shown to nobody
+    dossier = Dossier.objects.create(version=case.version, digest=digest, canonical="{}", gathered_at=at)
+    Release.objects.create(
+        version=case.version,
+        round=Standing.objects.get(version=case.version_id).round,
+        verb="publish",
+        manifest="{}",
+        manifest_digest=digest,
+        dossier=dossier,
+        released_by="operator",
+        released_at=at,
+    )
 
 
 def test_how_a_case_was_worked_does_not_become_public_with_its_version(case, client_of, main_of, body):
