@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from audit.canonical import canonical_bytes
+from audit.findings import Finding
 from datasets.models import DatasetVersion, Embargo, PolicyBundle, PolicyDecision, PolicyLabel
 from datasets.people import Person
 from datasets.policy import bundle, engine
@@ -43,7 +44,10 @@ def label_facts() -> dict[str, LabelFacts]:
 
 
 def facts_of(row: PolicyLabel) -> LabelFacts:
-    """One label row as facts. Raises ``ObligationError`` when its obligations are not well formed."""
+    """One label row as facts. Raises ``ObligationError`` when its lists are none or its obligations not well formed."""
+    for field in ("readers", "qa_readers", "sign_off_roles", "default_obligations"):
+        if not isinstance(getattr(row, field), list):
+            raise ObligationError([Finding("label_unreadable", field, f"{field} is no list.", "Restore the row.")])
     return LabelFacts(
         name=row.name,
         title=row.title,

@@ -40,9 +40,12 @@ _FIELDS = (
 
 
 def lock(name: str) -> LabelFacts | None:
-    """The label's facts under a lock until the transaction ends; ``None`` when there is none. One change at a time."""
+    """The label's facts under a lock until the transaction ends; ``None`` when there is none. One change at a time.
+
+    Raises ``Refused`` for a label that can't be read.
+    """
     rows = {row.name: row for row in PolicyLabel.objects.select_for_update().order_by("name")}
-    return facts_of(rows[name]) if name in rows else None
+    return _readable(rows[name]) if name in rows else None
 
 
 def check(before: LabelFacts | None, after: LabelFacts, *, new: bool, at: datetime) -> None:
@@ -106,17 +109,21 @@ def basis_of(name: str) -> str:
     row = PolicyLabel.objects.filter(name=name).first()
     if row is None:
         return str(digest_json({"absent": name}))
+    return str(digest_json(document_of(_readable(row))))
+
+
+def _readable(row: PolicyLabel) -> LabelFacts:
     try:
-        return str(digest_json(document_of(facts_of(row))))
+        return facts_of(row)
     except ObligationError as error:
-        raise Refused("label_unreadable", f"The label {name} can't be read: {error}.") from error
+        raise Refused("label_unreadable", f"The label {row.name} can't be read: {error}") from error
 
 
 def write(document: dict[str, Any], *, by: Person, confirmed: bool, change: PolicyChange, at: datetime) -> None:
     """Makes the row what *document* says. Looks again: what opens is written only when it was confirmed."""
     facts = facts_from(document)
     row = PolicyLabel.objects.filter(name=facts.name).first()
-    before = facts_of(row) if row is not None else None
+    before = _readable(row) if row is not None else None
     check(before, facts, new=before is None, at=at)
     if openings_of(before, facts) and not confirmed:
         raise Refused("second_missing", f"This opens {facts.name}, so a second person must confirm it.")

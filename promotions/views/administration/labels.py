@@ -19,11 +19,12 @@ from datasets.errors import Refused
 from datasets.models import PolicyChange, PolicyChangeState, PolicyLabel
 from datasets.people import Person
 from datasets.policy.labels import LabelFacts
+from datasets.policy.obligations import ObligationError
 from promotions import refusals
 from promotions.forms_administration import LabelForm
 from promotions.readers import administration as reading
 from promotions.readers.policy_diff import in_use, label_diff
-from promotions.views.administration import REFUSED, admin_of, is_admin, place, tabs, viewer_of
+from promotions.views.administration import CONFLICT, REFUSED, admin_of, is_admin, place, tabs, viewer_of
 from promotions.views.asking import crumbs
 
 _SALT = "kfm.label.preview"
@@ -54,19 +55,27 @@ def label_list(request: HttpRequest) -> HttpResponse:
 @require_GET
 def label_page(request: HttpRequest, name: str) -> HttpResponse:
     """``promotions:label``: what one label says, how far it reaches, how it came to be so."""
-    person = viewer_of(request)
-    row = _label_or_404(name)
+    return _page(request, viewer_of(request), _label_or_404(name))
+
+
+def _page(request: HttpRequest, person: Person, row: PolicyLabel, status: int = 200) -> HttpResponse:
+    name = row.name
+    try:
+        facts, unreadable = reading.label_rows(decisions.facts_of(row)), ""
+    except ObligationError as error:
+        facts, unreadable = [], str(error)
     waiting = PolicyChange.objects.filter(subject=f"label/{name}", state=PolicyChangeState.PENDING)
     context = {
         "label": row,
-        "facts": reading.label_rows(decisions.facts_of(row)),
+        "facts": facts,
+        "unreadable": unreadable,
         "used": in_use().get(name, 0),
         "steps": reading.label_history(row),
         "waiting": reading.change_lines(waiting),
-        "may_edit": is_admin(person),
+        "may_edit": is_admin(person) and not unreadable,
         "crumbs": _crumbs((row.title, "")),
     }
-    return render(request, "administration/label.html", context)
+    return render(request, "administration/label.html", context, status=status)
 
 
 @login_required
@@ -80,8 +89,12 @@ def label_new(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def label_edit(request: HttpRequest, name: str) -> HttpResponse:
     """``promotions:label_edit``."""
-    person = admin_of(request)
-    return _edit(request, person, decisions.facts_of(_label_or_404(name)))
+    person, row = admin_of(request), _label_or_404(name)
+    try:
+        before = decisions.facts_of(row)
+    except ObligationError:
+        return _page(request, person, row, CONFLICT)
+    return _edit(request, person, before)
 
 
 def _edit(request: HttpRequest, person: Person, before: LabelFacts | None) -> HttpResponse:
