@@ -3,6 +3,7 @@
 Decides nothing of its own: every answer is the engine's, asked under the facts and policies before and after. Asked
 once a pair of label and standing that occurs, for each role alone, a partner with a grant, and each question; no row.
 Assumes for ``assess`` and ``publish`` that exactly the label's obligations of *before* were applied and verified.
+Two answers that the engine failed to give are no agreement: nothing is compared then.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from datasets.policy import bundle
 from datasets.policy.engine import decide
 from datasets.policy.labels import LabelFacts
 from datasets.policy.obligations import Obligation
+from datasets.policy.reasons import NO_ANSWER
 from datasets.policy.requests import READING_ACTIONS, PolicyDecision, PolicyRequest, ResourceFacts
 from datasets.policy.roles import READ_RESTRICTED, Role
 
@@ -51,8 +53,19 @@ class Turned:
     after: tuple[str, ...]
 
 
+class NotAnswered(Exception):  # noqa: N818 - it is what the engine's failure says of the comparison
+    """The engine gave no answer, so nothing is compared and nothing is remembered. ``codes``: its own reasons."""
+
+    def __init__(self, codes: Iterable[str]) -> None:
+        self.codes = tuple(sorted(codes))
+        super().__init__(*self.codes)
+
+
 def turned(pairs: Iterable[tuple[str, str]], before: World, after: World) -> tuple[Turned, ...]:
-    """Every answer on *pairs* of (label, standing) that *after* gives otherwise than *before*, in a stable order."""
+    """Every answer on *pairs* of (label, standing) that *after* gives otherwise than *before*, in a stable order.
+
+    Raises :class:`NotAnswered` when the engine fails on one of the questions.
+    """
     found = []
     for label, standing in sorted(set(pairs)):
         for action in ACTIONS:
@@ -65,12 +78,8 @@ def turned(pairs: Iterable[tuple[str, str]], before: World, after: World) -> tup
 
 def engine_faults(world: World, label: str = "public") -> tuple[str, ...]:
     """Reason codes that say the engine could not answer at all, from one question; empty when it answered."""
-    return faults(_ask(_request(label, "PUBLISHED", Role.STEWARD.value, "read", ()), world).reason_codes)
-
-
-def faults(codes: Iterable[str]) -> tuple[str, ...]:
-    """Those of *codes* that are the engine's own failures."""
-    return tuple(sorted({code for code in codes if code.startswith("engine_")}))
+    said = _ask(_request(label, "PUBLISHED", Role.STEWARD.value, "read", ()), world).reason_codes
+    return tuple(sorted(NO_ANSWER & set(said)))
 
 
 def _askers(action: str) -> tuple[str, ...]:
@@ -107,6 +116,9 @@ def _shipped(facts: LabelFacts, standing: str, who: str, action: str, applied: t
 
 
 def _allowed_and_said(decision: PolicyDecision) -> _Answer:
+    failed = NO_ANSWER & set(decision.reason_codes)
+    if failed:
+        raise NotAnswered(failed)
     return decision.allowed, _said(decision)
 
 

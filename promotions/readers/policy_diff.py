@@ -14,6 +14,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Count, Q
 
 from datasets import decisions, enforcement
+from datasets.errors import Refused
 from datasets.models import DatasetVersion
 from datasets.people import Person
 from datasets.policy import diff
@@ -68,12 +69,19 @@ def occurring(label: str | None = None) -> dict[tuple[str, str], int]:
 
 
 def label_diff(before: LabelFacts | None, after: LabelFacts, viewer: Person, page: str | int | None = 1) -> LabelDiff:
-    """What turns when the label becomes *after*. A new label is carried by nothing, so nothing turns yet."""
+    """What turns when the label becomes *after*. A new label is carried by nothing, so nothing turns yet.
+
+    Raises ``Refused`` when the policies can't be asked now: what is not known is not shown as no change.
+    """
     if before is None:
         return LabelDiff((), 0, 0, 0, None)
     counts = occurring(after.name)
     worlds = diff.World({before.name: before}), diff.World({after.name: after})
-    found = diff.turned(counts, *worlds)
+    try:
+        found = diff.turned(counts, *worlds)
+    except diff.NotAnswered as failure:
+        message = "The policies could not be asked now, so what would change is not known. Try again in a minute."
+        raise Refused("decisions_not_compared", message) from failure
     lines = _lines(found, counts)
     standings = {line.standing for line in lines}
     named = _named(after.name, standings, viewer)

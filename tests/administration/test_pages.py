@@ -14,7 +14,9 @@ from django.utils import timezone
 
 from audit import ledger
 from datasets.models import PolicyChange, PolicyLabel
+from datasets.policy import bundle, diff
 from datasets.policy.obligations import PRESETS
+from promotions.readers import policy_diff
 from tests.administration.conftest import confirm
 from tests.administration.test_changes import edit, grant_for, role_for
 from tests.world import PASSWORD
@@ -162,15 +164,38 @@ def test_the_council_confirms_with_the_password_and_a_second_click_says_who_did(
 
 @pytest.mark.parametrize(("name", "status"), [("admin", 409), ("auditor", 409), ("steward", 403), ("superuser", 403)])
 def test_who_confirms_nothing_on_the_page(world, as_, name, status):
-    change = role_for(world)
+    change, size = role_for(world), ledger.size()
     answer = as_(name).post(f"/administration/changes/{change.pk}/", {"act": "confirm", "password": PASSWORD})
     assert (answer.status_code, world.person("nobody").roles) == (status, frozenset())
+    assert ledger.size() == size + (status == 409), "a refused try is in the ledger"
 
 
 @pytest.mark.parametrize("act", ["", "drop", "confirm\x00"])
 def test_an_unknown_act_is_no_server_fault(world, as_, act):
     answer = as_("council").post(f"/administration/changes/{role_for(world).pk}/", {"act": act, "password": PASSWORD})
     assert answer.status_code == 422
+    assert "Choose what to do" in answer.content.decode()
+
+
+def test_what_the_engine_can_not_say_is_not_shown_as_no_change(world, as_, monkeypatch):
+    edit(world, tightness=25)
+    waiting = edit(world, tightness=24)
+    page, change = "/administration/labels/of/internal/edit/", f"/administration/changes/{waiting.pk}/"
+    monkeypatch.setattr(policy_diff, "occurring", lambda _label: {("internal", "PUBLISHED"): 1})
+    diff._shipped.cache_clear()
+
+    def fails(_document):
+        raise bundle.PolicyTimeout("late")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(bundle, "evaluator", lambda: fails)
+        unknown = as_("admin").post(page, typed(tightness=26) | {"act": "preview"})
+        shown = as_("council").get(change)
+    assert (unknown.status_code, "could not be asked" in unknown.content.decode()) == (409, True)
+    assert (shown.status_code, shown.context["may_confirm"]) == (200, False)
+    assert "could not be asked" in shown.content.decode()
+    assert as_("admin").post(page, typed(tightness=26) | {"act": "preview"}).status_code == 200, "not remembered"
+    assert as_("council").get(change).context["may_confirm"]
 
 
 def test_a_change_is_refused_and_taken_back_on_its_page(world, as_):

@@ -42,9 +42,10 @@ class Command(BaseCommand):
             self._stop(f"The policies there can't be compiled or asked ({', '.join(broken)}).")
         # every label and standing, also those that no version has yet: policies are judged before they are needed
         pairs = {(name, standing) for name in labels for standing in STANDINGS}
-        found = diff.turned(pairs | set(counts), diff.World(labels), after)
-        if broken := diff.faults(code for one in found for code in one.after):
-            self._stop(f"The policies there fail on some questions ({', '.join(broken)}).")
+        try:
+            found = diff.turned(pairs | set(counts), diff.World(labels), after)
+        except diff.NotAnswered as failure:
+            self._stop(f"The engine fails on some questions ({', '.join(failure.codes)}).")
         self._say(found, counts, as_json=options["json"])
         sys.exit(CHANGED if found else SAME)
 

@@ -100,14 +100,15 @@ def _decide(request: HttpRequest, change: PolicyChange, person: Person, act: str
     """Carries *act* out; 200 when it was done, else the status, with the reason in *form*."""
     at = timezone.now()
     if act not in _DONE:
-        form.add_error(None, "Choose what to do: confirm it, refuse it, or take it back.") if form.is_bound else None
+        messages.error(request, "Choose what to do: confirm it, refuse it, or take it back. Nothing was changed.")
         return REFUSED
     if not form.is_valid():
         return REFUSED
     facts: dict[str, Any] = {"change_pk": change.pk, "by": person, "at": at}
     try:
         if act == "confirm":
-            policy_changes.check_confirms(change, person)
+            with refusals.attempt(by=person, verb="policy_change_confirm", subject=change.subject, at=at):
+                policy_changes.check_confirms(change, person)
             facts["proof"] = signoffs.reauthenticate(
                 user=user_of(request), password=form.cleaned_data["password"], at=at
             )
@@ -133,17 +134,22 @@ def _context(request: HttpRequest, change: PolicyChange, person: Person) -> dict
     waits = change.state == PolicyChangeState.PENDING
     may, why_not = can(policy_changes.check_confirms, change, person)
     stale = reading.overtaken(change) if waits else ""
+    unasked = ""
+    try:
+        difference = _difference(request, change, person, waits=waits and not stale)
+    except Refused as refusal:  # what it would do is not known, so nobody confirms it now
+        unasked, difference = refusal.message, _difference(request, change, person, waits=False)
     return {
         "line": line,
         "change": change,
         "waits": waits,
-        "may_confirm": waits and may and not stale,
+        "may_confirm": waits and may and not stale and not unasked,
         "may_refuse": waits and may,
         "mine": waits and change.asked_by == person.principal,
-        "why_not": why_not or stale,
+        "why_not": why_not or stale or unasked,
         "stale": stale,
         "crumbs": crumbs(("Changes", reverse("promotions:policy_changes")), (line.what, "")),
-        **_difference(request, change, person, waits=waits and not stale),
+        **difference,
     }
 
 
