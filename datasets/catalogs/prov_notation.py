@@ -12,10 +12,11 @@ from typing import Final
 
 from datasets.catalogs.prov_records import ELEMENTS, RELATIONS, MalformedProvError, Record, formal_names
 
-_SPACE: Final = r"(?:\s|//[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)"
+_SPACES: Final = r"(?:\s|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/)*+"
+"""Space and comments; possessive, or a comment that holds ``//`` often would be read in exponentially many ways."""
 _TOKEN: Final = re.compile(
-    _SPACE
-    + r"""*(?:
+    _SPACES
+    + r"""(?:
       (?P<iri><[^<>"{}|^`\\\s]*>)
     | (?P<text>\"\"\"(?:[^"\\]|\\.|"(?!""))*\"\"\"|"(?:[^"\\\n]|\\.)*")
     | (?P<quoted>'(?:[^'\\\s]|\\.)+')
@@ -26,7 +27,7 @@ _TOKEN: Final = re.compile(
     )""",
     re.VERBOSE,
 )
-_START: Final = re.compile(_SPACE + r"*document\b")
+_START: Final = re.compile(_SPACES + r"document\b")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT")
 Token = tuple[str, str, int]
 """Its kind, its text and where it begins."""
@@ -47,7 +48,7 @@ def records_from_notation(raw: bytes) -> list[list[Record]]:
 
 
 def _tokens(text: str) -> Iterator[Token]:
-    place, end = 0, re.compile(_SPACE + r"*\Z")
+    place, end = 0, re.compile(_SPACES + r"\Z")
     while not end.match(text, place):
         found = _TOKEN.match(text, place)
         if found is None:

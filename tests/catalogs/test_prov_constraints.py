@@ -147,3 +147,11 @@ def test_d1_ordering_takes_time_linear_in_the_records():
     assert time.perf_counter() - begun < 10
     closed = [*chain, Record("wasDerivedFrom", None, {"generatedEntity": "e0", "usedEntity": "e20000"}, "last")]
     assert {finding.code for finding in check_constraints(closed)} == {"prov_ordering"}
+
+
+def test_d1_a_comment_full_of_slashes_takes_no_time():
+    begun = time.process_time()
+    raw = GOOD.replace("// what a run did", "// " * 60 + "\n/* " + "* " * 60 + "*/").encode()
+    assert validate_prov(raw, profile="core") == []
+    assert detect_prov_media(b"//" * 30_000 + b"\n@prefix p: <http://e/> .") == "turtle"
+    assert time.process_time() - begun < 1
