@@ -82,6 +82,12 @@ def name_links(*, dataset: Dataset, found: Mapping[str, str], by: Person, at: da
     return len(new) + len(back), len(dropped)
 
 
+def named_now(dataset: Dataset) -> dict[str, str]:
+    """Address to words, as they are on file: what catalogs named when they were read last."""
+    rows = ExternalLink.objects.filter(dataset=dataset, next_check_at__isnull=False)
+    return dict(rows.values_list("url", "named_as"))
+
+
 def owed(dataset: Dataset, now: datetime, *, everything: bool) -> QuerySet[ExternalLink]:
     """The links to ask now, longest owed first; with *everything* also those whose day has not come."""
     named = ExternalLink.objects.filter(dataset=dataset, next_check_at__isnull=False).order_by("next_check_at", "pk")
@@ -173,7 +179,7 @@ def _append(event: Event, dataset: Dataset, references: dict[str, str], by: Pers
     ledger.append(
         event=event,
         actor=by.principal,
-        role=min((r.value for r in by.all_roles), default=Role.PIPELINE.value),
+        role=min((r.value for r in by.roles_on(dataset.pk)), default=Role.PUBLIC.value),
         subject=f"kfm://dataset/{dataset.slug}",
         references=references,
         at=at,

@@ -68,8 +68,3 @@ def viewed(by: Person, eyes: Eyes, dataset_pk: int) -> Viewed:
         by=by,
         eyes=eyes,
     )
-
-
-def asker(person: Person) -> Person:
-    """Who really asks: *person*, or whoever looks through their eyes."""
-    return person.by if isinstance(person, Viewed) else person

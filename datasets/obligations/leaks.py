@@ -88,7 +88,9 @@ class LeakScan:
     def raw(self, where: str, raw: bytes, depth: int = 0) -> None:
         """Looks through bytes, and through what is packed in them. Raises ``ValueError`` where that can't be opened."""
         self.bytes_seen += len(raw) if depth == 0 else 0
-        for name, inner in _unpacked(raw) if depth < MOST_NESTED else ():
+        for name, inner in _unpacked(raw):
+            if depth == MOST_NESTED:
+                raise ValueError("archives lie in one another too deeply to look into")
             self.text(where, name)
             self.raw(where, inner, depth + 1)
         self.text(where, raw.decode("utf-8", "replace") if _is_text(raw) else raw.decode("latin-1"))

@@ -38,14 +38,16 @@ def wire() -> Wire:
     return Wire()
 
 
+_NAMING_PARTS = frozenset({"dcat", "stac_collection", "stac_item"})
+
+
 def addresses_of(version: DatasetVersion) -> dict[str, str]:
     """Address to words, as the version's stored catalogs name them; a document that can't be read names none."""
     by_part: dict[str, list[bytes]] = {}
     for file in current_files(version):
-        if file.part in {"dcat", "stac_collection", "stac_item"}:
-            raw = whole(file.artifact_id)
-            if raw is not None:
-                by_part.setdefault(file.part, []).append(raw)
+        raw = whole(file.artifact_id) if file.part in _NAMING_PARTS else None
+        if raw is not None:
+            by_part.setdefault(file.part, []).append(raw)
     stac = (*by_part.get("stac_collection", ()), *by_part.get("stac_item", ()))
     found: dict[str, str] = {}
     for dcat in by_part.get("dcat", [b""]):
@@ -53,13 +55,26 @@ def addresses_of(version: DatasetVersion) -> dict[str, str]:
     return found
 
 
+def _unread(version: DatasetVersion) -> int:
+    """How many documents of the version that name addresses are gone from the store, or damaged there."""
+    return sum(file.part in _NAMING_PARTS and whole(file.artifact_id) is None for file in current_files(version))
+
+
 def name_addresses(
     dataset: Dataset, versions: Iterable[DatasetVersion], *, by: Person, at: datetime, listener: Listener
 ) -> None:
-    """Files the addresses that the catalogs of *versions* name."""
+    """Files the addresses that the catalogs of *versions* name.
+
+    What a lost document named is not known, so while there is one nothing counts as named no longer.
+    """
     found: dict[str, str] = {}
+    unread = 0
     for version in versions:
         found = addresses_of(version) | found
+        unread += _unread(version)
+    if unread:
+        found = links.named_now(dataset) | found
+        listener.line(f"{unread} catalog document(s) can't be read: recover them; until then no address is taken off.")
     listener.hold()
     new, dropped = links.name_links(dataset=dataset, found=found, by=by, at=at)
     listener.line(f"{len(found)} outside address(es) named; {new} new, {dropped} named no longer.")

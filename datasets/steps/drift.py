@@ -285,7 +285,7 @@ def _tell_ledger(version: DatasetVersion, outcome: DriftOutcome, report: str, by
     ledger.append(
         event=_EVENTS[outcome],
         actor=by.principal,
-        role=min((r.value for r in by.all_roles), default=Role.PIPELINE.value),
+        role=min((r.value for r in by.roles_on(version.dataset_id)), default=Role.PUBLIC.value),
         subject=version.reference,
         references={"report": report, "outcome": outcome.value},
         at=at,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audit.findings import Finding
+from datasets.policy.obligations import TRANSFORMING
 from promotions.gates import ClauseFinding, under
 
 ANSWER = ("decision", "obligations")
@@ -19,10 +20,8 @@ MEND_LABEL = (
     "Run the checks again under the present label. Past WORK, ask a reviewer to quarantine the version "
     "(REDACTION_REQUIRED) first, and to release it once the checks have been run."
 )
-
-
 #: Obligations that change bytes: where one is owed, what goes out must have been looked through for leaks.
-TRANSFORMS = frozenset({"generalize_geometry", "remove_attributes", "generalize_time", "suppress_small_counts"})
+TRANSFORMS = frozenset(kind.value for kind in TRANSFORMING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import shapely
 
 from datasets.obligations import spellings
 from datasets.obligations.leak_sources import repeated_columns, scan_released, secrets_of
-from datasets.obligations.leaks import LeakScan, as_words
+from datasets.obligations.leaks import MOST_NESTED, LeakScan, as_words
 from datasets.policy.obligations import parse_obligations
 from tests.leaks import released_files as files
 
@@ -277,6 +277,14 @@ def test_c2_common_values_are_not_looked_for(value):
 def test_c2_an_archive_that_cant_be_opened_is_an_error(secrets):
     with pytest.raises(ValueError, match="archive"):
         LeakScan(secrets).raw("a.zip", b"PK\x03\x04" + b"\x00" * 40)
+
+
+def test_c2_archives_nested_too_deeply_are_an_error_not_a_pass(secrets):
+    packed = f"at {LAT}, {LON}".encode()
+    for _ in range(MOST_NESTED + 1):
+        packed = gzip.compress(packed)
+    with pytest.raises(ValueError, match="archives"):
+        LeakScan(secrets).raw("a.gz", packed)
 
 
 def test_c2_lattices_and_crowds_raise_no_alarm(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 import shapely
 
 from datasets.obligations.verify import verify_obligations
-from datasets.policy.obligations import parse_obligations
+from datasets.policy.obligations import Obligation, ObligationKind, parse_obligations
 from tests.leaks import released_files as files
 
 PLACES = [(-98.7 + 0.13 * n, 37.2 + 0.07 * n) for n in range(12)] * 3
@@ -288,3 +288,19 @@ def test_c2_a_million_points_are_verified_in_seconds(at):
     started = time.perf_counter()
     assert verify_obligations(at, GRID, {}) == []
     assert time.perf_counter() - started < 60
+
+
+@pytest.mark.parametrize(
+    "owed",
+    [
+        Obligation(ObligationKind.REMOVE_ATTRIBUTES),
+        Obligation(ObligationKind.REMOVE_ATTRIBUTES, ()),
+        Obligation(ObligationKind.REMOVE_ATTRIBUTES, "owner"),
+        Obligation(ObligationKind.GENERALIZE_TIME, "decade"),
+        Obligation(ObligationKind.GENERALIZE_TIME),
+        Obligation(ObligationKind.GENERALIZE_GEOMETRY),
+        Obligation(ObligationKind.SUPPRESS_SMALL_COUNTS),
+    ],
+)
+def test_c2_an_obligation_that_says_nothing_to_look_for_is_not_verified(good, owed):
+    assert "obligation_not_checkable" in codes(good, [owed])

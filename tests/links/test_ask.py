@@ -9,11 +9,13 @@ import pytest
 
 from datasets import links
 from datasets.models import ExternalLink, LinkCheck, LinkOutcome
+from datasets.runs import current_files
 from datasets.steps import ask_links
 from datasets.upstream.errors import UpstreamRefused
 from datasets.upstream.probe import probe
 from promotions.models import JobState
 from tests.links.conftest import PAGE, answers, ok
+from tests.promotions import overwrite
 from tests.upstream.world import HOST, PUBLIC, Clock, Net, Resolver, upstream, wire_to
 
 OTHER = "other.example.org"
@@ -234,3 +236,15 @@ def test_no_body_is_read(version, outside, named, ask):
     named({PAGE: "terms"})
     assert ask().state == JobState.DONE
     assert outcome() == ("answers", 200)
+
+
+def test_what_a_lost_document_named_is_not_taken_for_named_no_longer(world, version, outside, ask):
+    outside(*[ok] * 20)
+    ask()
+    named = set(ExternalLink.objects.filter(next_check_at__isnull=False).values_list("pk", flat=True))
+    lost = next(file for file in current_files(version) if file.part == "dcat")
+    overwrite(lost.artifact_id, None)
+    job = ask()
+    assert named
+    assert set(ExternalLink.objects.filter(next_check_at__isnull=False).values_list("pk", flat=True)) == named
+    assert any("1 catalog document(s) can't be read" in line.text for line in job.lines.all())

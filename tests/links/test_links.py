@@ -204,3 +204,8 @@ def test_nothing_is_asked_for_when_the_ledger_refuses(world, version, monkeypatc
         jobs.request_links(dataset=world.dataset, by=world.person("operator"), at=timezone.now())
     assert changed(before) == set()
     assert LEDGER
+
+
+def test_the_ledger_never_says_pipeline_of_a_person(world):
+    links.name_links(dataset=world.dataset, found={PAGE: "terms"}, by=world.person("nobody"), at=timezone.now())
+    assert ledger.entries_about(f"kfm://dataset/{world.dataset.slug}")[0].role == "public"

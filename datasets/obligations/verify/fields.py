@@ -36,8 +36,7 @@ def removed(path: Path, item: Obligation) -> list[Finding]:
         schema = pa.ipc.read_schema(pa.BufferReader(base64.b64decode(stored)))
         paths |= {*names(schema)}
         notes += [*(schema.metadata or {}).values()]
-    for schema in (pq.read_schema(path),):
-        notes += [note for field in schema for note in (field.metadata or {}).values()]
+    notes += [note for field in pq.read_schema(path) for note in (field.metadata or {}).values()]
     present = sorted(p for p in paths if p.casefold() in wanted or p.casefold().rpartition(".")[2] in wanted)
     findings = [found("attribute_present", f"The field {name} is still there.", name) for name in present]
     text = b"\n".join(notes).decode("utf-8", "replace").casefold()
@@ -65,7 +64,10 @@ def named_in_documents(documents: Mapping[str, bytes], item: Obligation) -> list
 
 
 def _wanted(item: Obligation) -> frozenset[str]:
-    return frozenset(str(name).casefold() for name in item.value) if isinstance(item.value, tuple) else frozenset()
+    """The fields to look for. Raises ``ValueError`` for an obligation that names none: unasked is not verified."""
+    if not isinstance(item.value, tuple) or not item.value:
+        raise ValueError("the obligation names no field")
+    return frozenset(str(name).casefold() for name in item.value)
 
 
 def _columns(value: Any, inside: bool = False) -> Iterator[str]:  # noqa: FBT001, FBT002 - where the walk is

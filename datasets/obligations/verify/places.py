@@ -36,7 +36,6 @@ _TOLERANCE_DEGREES = 5e-7
 _AREA_SHARE = 0.99
 _HALF_A_CELL = 0.5
 _CORNERS = 4
-_DIMENSIONS = 2
 GRID = b"kfm:generalization"
 UNCERTAINTY = "coordinate_uncertainty_m"
 _PLACE_NAME = re.compile(

@@ -33,8 +33,13 @@ _TIME_NAME = re.compile(
 
 
 def times(path: Path, item: Obligation) -> list[Finding]:
-    """Every column with a time that is finer than *item* lets it be, or that may be one and can't be read."""
+    """Every column with a time that is finer than *item* lets it be, or that may be one and can't be read.
+
+    Raises ``ValueError`` for a resolution that is not known.
+    """
     resolution = str(item.value)
+    if resolution not in _LENGTH:
+        raise ValueError("a resolution that is not known")
     fine: Counter[str] = Counter()
     unread: Counter[str] = Counter()
     for batch in columns.batches(path):

@@ -16,7 +16,7 @@ from django.urls import reverse
 from datasets.errors import Refused
 from datasets.people import Person
 from datasets.policy.roles import Role
-from promotions.views.asking import crumbs, person_of
+from promotions.views.asking import person_of
 
 REFUSED = 422
 CONFLICT = 409
@@ -68,11 +68,6 @@ def tabs(current: str, pending: int | None = None) -> list[dict[str, Any]]:
         {"label": "Changes", "href": reverse("promotions:policy_changes"), "count": pending or None},
     ]
     return [tab | {"current": tab["label"] == current} for tab in found]
-
-
-def way(*steps: tuple[str, str]) -> list[dict[str, Any]]:
-    """The way here."""
-    return crumbs(*steps)
 
 
 def opened_from(request: HttpRequest) -> str:
