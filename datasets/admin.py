@@ -81,6 +81,15 @@ for row in (
 # Accounts, groups and grants give rights: they are changed by ``datasets.people`` alone, never here.
 for account in (User, Group):
     admin.site.unregister(account)
-    admin.site.register(account, ReadOnlyAdmin)
+admin.site.register(Group, ReadOnlyAdmin)
+
+
+@admin.register(User)
+class AccountAdmin(ReadOnlyAdmin):
+    """Accounts without the password's hash: who reads that could try passwords on it, and sign as someone else."""
+
+    exclude = ("password",)
+
+
 for grant in (UserObjectPermission, GroupObjectPermission):
     admin.site.register(grant, ReadOnlyAdmin)
