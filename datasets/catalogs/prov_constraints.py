@@ -14,9 +14,11 @@ from datetime import datetime
 from typing import Final
 
 from audit.findings import Finding
+from datasets.catalogs.namespaces import PROV
 from datasets.catalogs.prov_ordering import impossible_events, ring_edges
 from datasets.catalogs.prov_records import ELEMENTS, RELATIONS, Record, formal_names
 
+EMPTY: Final = PROV + "EmptyCollection"
 _PLACEHOLDERS: Final = {"wasAssociatedWith": ("plan",), "wasDerivedFrom": ("activity", "generation", "usage")}
 """Arguments whose absence means "none" and not "unknown" (PROV-CONSTRAINTS §4.1, expansion)."""
 _UNIQUE: Final = {
@@ -46,6 +48,7 @@ def check_constraints(records: Sequence[Record], *, flattened: bool = False) -> 
     its bundle only (PROV-CONSTRAINTS §7.2), so clashes of type (53-55) are not judged.
     """
     findings = list(_required(records))
+    records = [*records, *_implied(records)]
     merged, clashes = _merge(records)
     findings += clashes
     findings += _unique_events(merged)
@@ -73,6 +76,18 @@ def _required(records: Sequence[Record]) -> Iterator[Finding]:
         for name in RELATIONS.get(record.kind, ()):
             if name.endswith("!") and not record.arguments.get(name[:-1]):
                 yield _broken("argument_missing", record.where, f"{record.kind} needs {name[:-1]} (PROV-DM §5).")
+
+
+def _implied(records: Sequence[Record]) -> Iterator[Record]:
+    """A derivation that names its activity implies a usage and a generation by it (inference 11)."""
+    for record in records:
+        given = record.arguments
+        activity, used, made = given.get("activity"), given.get("usedEntity"), given.get("generatedEntity")
+        if record.kind == "wasDerivedFrom" and activity and used and made:
+            yield Record("used", given.get("usage"), {"activity": activity, "entity": used}, record.where)
+            yield Record(
+                "wasGeneratedBy", given.get("generation"), {"entity": made, "activity": activity}, record.where
+            )
 
 
 def _same(name: str, first: str, second: str) -> bool:
@@ -243,11 +258,7 @@ def _specializations(records: Sequence[Record]) -> Iterator[Finding]:
 
 def _members(records: Sequence[Record]) -> Iterator[Finding]:
     """An empty collection has no member (constraint 56)."""
-    empty = {
-        record.identifier
-        for record in records
-        if record.kind == "entity" and any(name.endswith("EmptyCollection") for name in record.types)
-    }
+    empty = {record.identifier for record in records if record.kind == "entity" and EMPTY in record.types}
     for record in records:
         if record.kind == "hadMember" and record.arguments.get("collection") in empty:
             yield _broken(

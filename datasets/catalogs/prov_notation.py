@@ -7,10 +7,22 @@ records agree (prov_constraints does). Serves clause D1.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from datasets.catalogs.prov_records import ELEMENTS, RELATIONS, MalformedProvError, Record, formal_names
+from datasets.catalogs.namespaces import PROV
+from datasets.catalogs.prov_records import (
+    ELEMENTS,
+    OWN_PREFIXES,
+    RELATIONS,
+    MalformedProvError,
+    Record,
+    checked_time,
+    expanded,
+    formal_names,
+    is_time,
+    type_name,
+)
 
 _SPACES: Final = r"(?:\s|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/)*+"
 """Space and comments; possessive, or a comment that holds ``//`` often would be read in exponentially many ways."""
@@ -74,7 +86,7 @@ class _Reader:
 
     def document(self) -> list[list[Record]]:
         self._expect("document")
-        bundles = self._bundle(frozenset({"prov", "xsd"}), "endDocument")
+        bundles = self._bundle(OWN_PREFIXES, "endDocument")
         if self._kind != "end":
             raise self._malformed("Something follows endDocument.")
         return bundles
@@ -98,7 +110,7 @@ class _Reader:
             raise self._malformed(f"{value} is expected here, not {self._value!r:.60}.")
         self._next()
 
-    def _bundle(self, known: frozenset[str], last: str) -> list[list[Record]]:
+    def _bundle(self, known: Mapping[str, str], last: str) -> list[list[Record]]:
         known = self._prefixes(known)
         own: list[Record] = []
         inner: list[list[Record]] = []
@@ -114,25 +126,23 @@ class _Reader:
         self._next()
         return [own, *inner]
 
-    def _prefixes(self, known: frozenset[str]) -> frozenset[str]:
+    def _prefixes(self, known: Mapping[str, str]) -> Mapping[str, str]:
         while self._value in {"prefix", "default"} and self._kind == "name":
             declared = self._next() if self._value == "default" else (self._next(), self._next())[1]
             if self._kind != "iri":
                 raise self._malformed(f"The namespace of {declared!r:.60} is written as <IRI>.")
-            self._next()
-            known |= {declared}
+            known = {**known, declared: self._next()[1:-1]}
         return known
 
-    def _name(self, known: frozenset[str]) -> str:
+    def _name(self, known: Mapping[str, str]) -> str:
         """A qualified name whose prefix is declared."""
         if self._kind != "name":
             raise self._malformed(f"An identifier is expected here, not {self._value!r:.60}.")
-        prefix, colon, _ = self._value.partition(":")
-        if (prefix if colon else "default") not in known:
-            raise self._malformed(f"{self._value!r:.80} uses a prefix that is not declared.")
-        return self._next()
+        name = expanded(self._value, known, self._where())
+        self._next()
+        return name
 
-    def _expression(self, known: frozenset[str]) -> Iterator[Record]:
+    def _expression(self, known: Mapping[str, str]) -> Iterator[Record]:
         where, kind = self._where(), self._next()
         extension = ":" in kind and kind.partition(":")[0] in known
         if kind not in {*ELEMENTS, *RELATIONS} and not extension:
@@ -144,7 +154,7 @@ class _Reader:
         if not extension:
             yield _record(kind, identifier, values, types, where)
 
-    def _arguments(self, known: frozenset[str]) -> tuple[str | None, list[str | None]]:
+    def _arguments(self, known: Mapping[str, str]) -> tuple[str | None, list[str | None]]:
         """The identifier before the semicolon, if any, and the arguments up to the attributes or the end."""
         identifier, values = None, [self._argument(known)]
         if self._value == ";":
@@ -157,13 +167,13 @@ class _Reader:
             values.append(self._argument(known))
         return identifier, values
 
-    def _argument(self, known: frozenset[str]) -> str | None:
+    def _argument(self, known: Mapping[str, str]) -> str | None:
         if self._value == "-":
             self._next()
             return None
         return self._next() if self._kind == "time" else self._name(known)
 
-    def _attributes(self, known: frozenset[str]) -> frozenset[str]:
+    def _attributes(self, known: Mapping[str, str]) -> frozenset[str]:
         """The values of prov:type among the attributes."""
         types: set[str] = set()
         self._expect("[")
@@ -171,14 +181,14 @@ class _Reader:
             name = self._name(known)
             self._expect("=")
             value = self._literal(known)
-            if name == "prov:type":
-                types.add(value)
+            if name == PROV + "type":
+                types.add(type_name(value, known))
             if self._value != "]":
                 self._expect(",")
         self._next()
         return frozenset(types)
 
-    def _literal(self, known: frozenset[str]) -> str:
+    def _literal(self, known: Mapping[str, str]) -> str:
         if self._kind not in {"text", "quoted", "time", "name"}:
             raise self._malformed(f"A value is expected here, not {self._value!r:.60}.")
         if self._kind == "name" and not re.fullmatch(r"[+-]?\d+", self._value):
@@ -202,6 +212,8 @@ def _record(kind: str, identifier: str | None, values: list[str | None], types: 
         raise MalformedProvError(where, f"{kind} takes {len(names)} arguments at most.")
     given = {name: value for name, value in zip(names, values, strict=False) if value is not None}
     for name, value in given.items():
-        if name.lower().endswith("time") != bool(_TIME.match(value)):
+        if is_time(name) != bool(_TIME.match(value)):
             raise MalformedProvError(where, f"{value!r:.80} can't be the {name} of {kind}.")
+        if is_time(name):
+            checked_time(value, where)
     return Record(kind, identifier, given, where, types)

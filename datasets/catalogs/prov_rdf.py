@@ -80,7 +80,7 @@ def records_from_rdf(triples: Triples) -> list[Record]:
 def _elements(graph: Statements) -> Iterator[Record]:
     for name, kind in _CLASSES.items():
         for subject in sorted(graph.instances(PROV + name)):
-            yield Record(kind, subject, {}, subject, frozenset([f"prov:{name}"]))
+            yield Record(kind, subject, {}, subject, frozenset([PROV + name]))
     for name, argument in (("startedAtTime", "startTime"), ("endedAtTime", "endTime")):
         for subject, value in graph.mentioned(PROV + name):
             yield Record("activity", subject, {argument: value}, subject)

@@ -8,7 +8,6 @@ Serves clause D1.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,6 +18,7 @@ from audit.canonical import StrictJsonError, parse_strict
 from audit.findings import Finding
 from datasets.catalogs.json_ld_terms import without_meaningless_keys
 from datasets.catalogs.namespaces import XSD
+from datasets.catalogs.xsd_forms import may_mean
 
 Triples = tuple[ox.Triple, ...]
 _SCHEMES: Final = frozenset(
@@ -40,37 +40,6 @@ _SCHEMES: Final = frozenset(
         "dcat",
     ]
 ) - {"dcat"}
-_TIME: Final = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?|24:00:00(\.0+)?"
-_ZONE: Final = r"(Z|[+-](0\d|1[0-4]):[0-5]\d)?"
-_MONTH: Final = r"(0[1-9]|1[0-2])"
-_DAY: Final = r"(0[1-9]|[12]\d|3[01])"
-_YEAR: Final = r"-?(\d{4}|[1-9]\d{4,})"
-_INTEGER: Final = r"[+-]?\d+"
-_NUMBER: Final = r"[+-]?(\d+(\.\d*)?|\.\d+)"
-_LEXICAL: Final = {
-    name: re.compile(pattern)
-    for name, pattern in {
-        "boolean": r"true|false|0|1",
-        "integer": _INTEGER,
-        "long": _INTEGER,
-        "int": _INTEGER,
-        "short": _INTEGER,
-        "nonNegativeInteger": r"\+?\d+|-0+",
-        "positiveInteger": r"\+?0*[1-9]\d*",
-        "decimal": _NUMBER,
-        "double": _NUMBER + r"([eE][+-]?\d+)?|[+-]?INF|NaN",
-        "float": _NUMBER + r"([eE][+-]?\d+)?|[+-]?INF|NaN",
-        "hexBinary": r"([0-9A-Fa-f]{2})*",
-        "gYear": _YEAR + _ZONE,
-        "gYearMonth": f"{_YEAR}-{_MONTH}{_ZONE}",
-        "date": f"{_YEAR}-{_MONTH}-{_DAY}{_ZONE}",
-        "time": f"({_TIME}){_ZONE}",
-        "dateTime": f"{_YEAR}-{_MONTH}-{_DAY}T({_TIME}){_ZONE}",
-        "duration": r"-?P(?=.)(\d+Y)?(\d+M)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?",
-        "anyURI": r"[^\s<>\"{}|\\^`]*",
-        "language": r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*",
-    }.items()
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +87,7 @@ def _ill_typed(triples: Triples) -> Iterator[Finding]:
         if not isinstance(literal, ox.Literal) or not literal.datatype.value.startswith(XSD):
             continue
         name = literal.datatype.value.removeprefix(XSD)
-        if name in _LEXICAL and not _LEXICAL[name].fullmatch(literal.value.strip(" \t\r\n")):
+        if not may_mean(name, literal.value.strip(" \t\r\n")):
             message = f"{literal.value!r:.120} is no xsd:{name}."
             where = f"{triple.subject} {triple.predicate}"
             yield Finding("ill_typed_literal", where, message, "Write the value in its datatype's lexical form.")

@@ -155,3 +155,66 @@ def test_d1_a_comment_full_of_slashes_takes_no_time():
     assert validate_prov(raw, profile="core") == []
     assert detect_prov_media(b"//" * 30_000 + b"\n@prefix p: <http://e/> .") == "turtle"
     assert time.process_time() - begun < 1
+
+
+@pytest.mark.parametrize(
+    ("statements", "code"),
+    [
+        ("wasDerivedFrom(ex:z, ex:y, ex:a, ex:g, ex:u)\nwasGeneratedBy(ex:g; ex:z, ex:b, -)", "prov_c23"),
+        ("wasDerivedFrom(ex:z, ex:y, ex:a, ex:g, ex:u)\nused(ex:u; ex:a, ex:other, -)", "prov_c23"),
+        ("wasDerivedFrom(ex:z, ex:y, ex:a, ex:g, ex:u)\nwasGeneratedBy(ex:h; ex:z, ex:a, -)", "prov_c24"),
+        ("wasStartedBy(ex:a, ex:z, -, -)\nwasDerivedFrom(ex:z, ex:y)\nwasDerivedFrom(ex:y, ex:x, ex:a, -, -)",
+         "prov_ordering"),
+    ],
+)  # fmt: skip
+def test_d1_a_derivation_by_an_activity_implies_its_usage_and_generation(statements, code):
+    assert code in codes(statements)
+
+
+ALIASED = (
+    "document\nprefix ex <http://e/>\nprefix other <http://e/>\nprefix p <http://www.w3.org/ns/prov#>\n{}\nendDocument"
+)
+XML = (
+    '<prov:document xmlns:prov="http://www.w3.org/ns/prov#" xmlns:ex="http://e/">{}</prov:document>'  # every form alike
+)
+
+
+def judged(raw: str) -> list[str]:
+    return [finding.code for finding in validate_prov(raw.encode(), profile="core")]
+
+
+def test_d1_a_name_is_its_iri_and_not_its_prefix():
+    twice = "activity(ex:a, 2026-01-01T00:00:00Z, -)\nactivity(other:a, 2026-01-02T00:00:00Z, -)"
+    assert judged(ALIASED.format(twice)) == ["prov_c22"]
+    member = "entity(ex:c, [prov:type='{}'])\nhadMember(ex:c, ex:e)"
+    assert judged(ALIASED.format(member.format("p:EmptyCollection"))) == ["prov_c56"]
+    assert judged(ALIASED.format(member.format("ex:NoEmptyCollection"))) == []
+    rebound = "entity(ex:e)\nbundle ex:b\nprefix ex <http://f/>\nactivity(ex:e)\nendBundle"
+    assert judged(ALIASED.format(rebound)) == []
+    prefixes = '"prefix":{"ex":"http://e/","other":"http://e/"}'
+    one, two = (f'{{"prov:startTime":"2026-01-0{day}T00:00:00Z"}}' for day in (1, 2))
+    times = f'"activity":{{"ex:a":{one},"other:a":{two}}}'
+    assert judged(f"{{{prefixes},{times}}}") == ["prov_c22"]
+    one = '<prov:activity {}="{}:a"><prov:startTime>2026-01-0{}T00:00:00Z</prov:startTime></prov:activity>'
+    both = one.format("prov:id", "ex", 1) + one.format('xmlns:o="http://e/" prov:id', "o", 2)
+    assert judged(XML.format(both)) == ["prov_c22"]
+
+
+@pytest.mark.parametrize("moment", ["2024-02-30T00:00:00Z", "2024-01-01T25:00:00Z", "2024-01-01T00:00:00+15:00"])
+def test_d1_a_time_that_never_was_is_malformed_in_every_form(moment):
+    assert judged(ALIASED.format(f"activity(ex:a, {moment}, -)")) == ["prov_malformed"]
+    assert judged(f'{{"prefix":{{"ex":"http://e/"}},"activity":{{"ex:a":{{"prov:startTime":"{moment}"}}}}}}') == [
+        "prov_malformed"
+    ]
+    assert judged(
+        XML.format(f'<prov:activity prov:id="ex:a"><prov:endTime>{moment}</prov:endTime></prov:activity>')
+    ) == ["prov_malformed"]
+    typed = f':a p:startedAtTime "{moment}"^^<http://www.w3.org/2001/XMLSchema#dateTime> .'
+    assert judged(PREFIXES + typed) == ["ill_typed_literal"]
+
+
+def test_d1_no_bundle_holds_a_bundle_however_deep():
+    bundle = '<prov:bundleContent prov:id="ex:b">'
+    assert judged(XML.format(bundle * 5000 + "</prov:bundleContent>" * 5000)) == ["prov_malformed"]
+    inner = '"bundle":{"ex:c":{"entity":{"ex:e":{}}}}'
+    assert judged(f'{{"prefix":{{"ex":"http://e/"}},"bundle":{{"ex:b":{{{inner}}}}}}}') == ["prov_malformed"]
