@@ -23,6 +23,7 @@ from datasets.embargoes import embargoed_datasets
 from datasets.models import DatasetVersion, Embargo, PolicyDecision
 from datasets.people import Person
 from datasets.policy import engine
+from datasets.policy.labels import LabelFacts
 from datasets.policy.lists import ListQuestion, decide_list
 from datasets.policy.requests import Action, ResourceFacts
 from datasets.policy.roles import READ_RESTRICTED
@@ -149,6 +150,11 @@ def may(
 def declared_obligations(version: DatasetVersion) -> Sequence[Mapping[str, Any]]:
     """What the version's spec asks for beyond its label's own."""
     return (json.loads(version.spec.canonical).get("sensitivity") or {}).get("obligations") or ()
+
+
+def label_of(version: DatasetVersion) -> LabelFacts | None:
+    """The version's label as it is now; ``None``: it can't be read, or is not there."""
+    return _labels().get(version.policy_label_id or decisions.UNLABELLED)
 
 
 def _named(slug: str, version_id: str) -> DatasetVersion | None:

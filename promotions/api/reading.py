@@ -19,11 +19,11 @@ from audit.digests import digest_bytes
 from datasets import decisions, enforcement
 from datasets.models import DatasetVersion, PolicyDecision
 from datasets.people import Person
-from datasets.policy.obligations import TRANSFORMING, ObligationError, ObligationKind, parse_obligations, union
 from datasets.policy.requests import Action
 from datasets.receipts import instant
 from promotions.api.answers import Absent, Gone, NotServable
 from promotions.models import Release, Tombstone
+from promotions.readers.as_owed import made_as_owed
 from promotions.states import State
 
 SLUG = re.compile(r"[a-z0-9_]{1,100}")
@@ -170,12 +170,5 @@ def check_bytes_may_go(decision: PolicyDecision, recorded: Iterable[Mapping[str,
     The label may have been tightened since: bytes that lack a transform which it now requires stay in, as do those of a
     version that is metadata only (C2).
     """
-    try:
-        before = parse_obligations(list(recorded))
-        now = union(before, parse_obligations(decisions.document_of(decision)["obligations"]))
-    except ObligationError:
-        raise Absent(decision.decision_id) from None
-    transforms = {json.dumps(o.as_json(), sort_keys=True) for o in before if o.kind in TRANSFORMING}
-    required = {json.dumps(o.as_json(), sort_keys=True) for o in now if o.kind in TRANSFORMING}
-    if required != transforms or any(o.kind is ObligationKind.METADATA_ONLY for o in now):
+    if not made_as_owed(recorded, decisions.document_of(decision)["obligations"]):
         raise Absent(decision.decision_id)

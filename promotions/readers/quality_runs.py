@@ -93,7 +93,8 @@ def knows_values(opened: Opened) -> bool:
     label = opened.version.policy_label
     roles = opened.person.roles_on(opened.version.dataset_id) or {Role.PUBLIC}
     by_label = label is not None and bool({role.value for role in roles} & set(label.readers))
-    return opened.download or by_label or opened.version.created_by == opened.person.principal
+    knows = opened.download or (by_label and not opened.overtaken)
+    return knows or opened.version.created_by == opened.person.principal
 
 
 def read_report(file: VersionArtifact, most: int | None = None) -> dict[str, Any] | None:
@@ -105,6 +106,16 @@ def read_report(file: VersionArtifact, most: int | None = None) -> dict[str, Any
     except (StoreError, StrictJsonError):
         return None
     return report if isinstance(report, dict) and isinstance(report.get("checks"), list) else None
+
+
+def tab(opened: Opened, shelf: Shelf) -> dict[str, Any]:
+    """The version page's own look at the report that went out, with no value that the reader may not know."""
+    digest = shelf.digest_of("qa_report")
+    report = shelf.json(digest)
+    if report is not None and not isinstance(report.get("checks"), list):
+        report = None
+    told = report if report is None or knows_values(opened) else without_values(report)
+    return {"report": told, "report_digest": digest}
 
 
 def tells_values(digest: str) -> bool:

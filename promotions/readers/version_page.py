@@ -19,6 +19,7 @@ from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from promotions.evidence import CATALOG_PARTS, RECORD_PARTS, RELEASED_PARTS, Shelf
 from promotions.models import Evaluation, Tombstone, Transition
+from promotions.readers.as_owed import as_owed_now
 from promotions.readers.dataset_page import strip_of
 from promotions.states import RULES, STATIONS, State, Verb
 
@@ -66,7 +67,10 @@ PART_WORDS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A version and what the reader may see of it. ``works``: has a role on the dataset; ``inside``: see INSIDERS."""
+    """A version and what the reader may see of it. ``works``: has a role on the dataset; ``inside``: see INSIDERS.
+
+    ``overtaken``: the label asks for more than the bytes were made under, so who is not inside gets none of them.
+    """
 
     version: DatasetVersion
     person: Person
@@ -76,6 +80,7 @@ class Opened:
     bytes_open: bool
     works: bool
     inside: bool
+    overtaken: bool = False
 
     def tabs(self) -> list[str]:
         """The tabs open to this reader, in order."""
@@ -103,16 +108,20 @@ def open_version(person: Person, slug: str, version_id: str, at: datetime) -> Op
     version, read = found.version, found.action is Action.READ
     roles = person.roles_on(version.dataset_id)
     declared = declared_obligations(version)
-    download = may(person, version, Action.DOWNLOAD, at)
+    inside = bool(INSIDERS & roles) or (bool(roles) and version.created_by == person.principal)
+    allowed = may(person, version, Action.DOWNLOAD, at)
+    overtaken = allowed and not inside and not as_owed_now(version)
+    download = allowed and not overtaken
     return Opened(
         version=version,
         person=person,
         read=read,
         read_qa=may(person, version, Action.READ_QA, at),
         download=download,
-        bytes_open=may(person, version, Action.DOWNLOAD, at, obligations=declared) if declared else download,
+        bytes_open=download and (not declared or may(person, version, Action.DOWNLOAD, at, obligations=declared)),
         works=bool(roles),
-        inside=bool(INSIDERS & roles) or (bool(roles) and version.created_by == person.principal),
+        inside=inside,
+        overtaken=overtaken,
     )
 
 
@@ -249,12 +258,6 @@ def files(opened: Opened, shelf: Shelf) -> dict[str, Any]:
         "files": [{"file": f, "words": PART_WORDS.get(f.part, f.part), "open": opened.may_open(f)} for f in listed],
         "withheld": any(not opened.may_open(f) for f in listed),
     }
-
-
-def quality(opened: Opened, shelf: Shelf) -> dict[str, Any]:  # noqa: ARG001 - every tab is read alike
-    """The QA report as it lies in the store."""
-    digest = shelf.digest_of("qa_report")
-    return {"report": shelf.json(digest), "report_digest": digest}
 
 
 def receipts(opened: Opened, shelf: Shelf) -> dict[str, Any]:

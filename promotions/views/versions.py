@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 
 from datasets.people import Person
 from promotions.evidence import Shelf
+from promotions.readers import quality_runs
 from promotions.readers import version_page as reader
 from promotions.readers.provenance import provenance
 from promotions.readers.triplet import triplet
@@ -24,7 +25,7 @@ GONE = 410
 READERS: dict[str, reader.Tab] = {
     "overview": reader.overview,
     "files": reader.files,
-    "qa": reader.quality,
+    "qa": quality_runs.tab,
     "policy": policy,
     "catalogs": triplet,
     "provenance": provenance,
