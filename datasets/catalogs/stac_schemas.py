@@ -35,7 +35,7 @@ _RELEASES: Final[dict[str, dict[str, str]]] = {
     "scientific": {"1.0.0": "1.0"},
     "table": {"1.0.0": "1", "1.1.0": "1", "1.2.0": "1"},
     "timestamps": {"1.0.0": "1", "1.1.0": "1"},
-    "version": {"1.0.0": "1", "1.1.0": "1", "1.2.0": "1.2.0"},
+    "version": {"1.0.0": "1.0.0", "1.1.0": "1", "1.2.0": "1.2.0"},
     "view": {"1.0.0": "1.0", "1.1.0": "1.1"},
 }
 """Extension, release of it, and which of our schemas reads that release."""

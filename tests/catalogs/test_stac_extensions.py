@@ -129,3 +129,27 @@ def test_d1_a_collection_is_named_exactly_when_it_is_linked():
             spoiled = item | ({"collection": "c"} if named else {}) | ({"links": [link]} if linked else {})
             found = validate_stac(json.dumps(spoiled).encode(), profile="core")
             assert (found == []) == (named == linked), (stac_version, named, linked, found)
+
+
+def test_d1_fields_that_an_extension_requires_or_refuses_of_one_release_only():
+    def judged(release: str, fields: dict, asset: dict | None = None) -> str:
+        item = json.loads(an_item(f"{BASE}/{release}/schema.json", fields))
+        item["assets"] = {"data": {"href": "./data.tif", **(asset or {})}}
+        return verdict(validate_stac(json.dumps(item).encode(), profile="core"))
+
+    bands = {"eo:bands": [{"name": "B4"}]}
+    assert judged("version/v1.0.0", {}) == "fail"
+    assert judged("version/v1.0.0", {"version": "1"}) == "pass"
+    assert judged("eo/v1.0.0", {"eo:clouds": 1}) == "fail"
+    assert judged("eo/v1.0.0", bands) == "fail"
+    assert judged("eo/v1.0.0", bands, bands) == "pass"
+    values = {"values": [1], "summary": "water"}
+    for wrong in ({"file:values": []}, {"file:values": [{"values": [1]}]}, {"file:local_path": "/etc/hosts"}):
+        assert judged("file/v2.1.0", {}, wrong) == "fail", wrong
+    assert judged("file/v2.1.0", {}, {"file:values": [values], "file:local_path": "a/b.tif"}) == "pass"
+
+
+def test_d1_an_extension_that_is_no_address_breaks_the_core_schema():
+    for stac_version in ("1.0.0", "1.1.0"):
+        found = validate_stac(an_item("no address at all", {}, stac_version), profile="core")
+        assert verdict(found) == "fail"
