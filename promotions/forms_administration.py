@@ -323,3 +323,7 @@ class AccountForm(LineForm):
         label="E-mail", required=False, max_length=254, help_text="Notices go there too, when e-mail is on."
     )
     field_order = ["username", "first_name", "last_name", "email", "reason"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = "One line. The ledger holds its digest."

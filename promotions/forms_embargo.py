@@ -9,7 +9,11 @@ MOST_LETTERS = 2000
 
 def _reason(help_text: str) -> forms.CharField:
     return forms.CharField(
-        label="Reason", max_length=MOST_LETTERS, help_text=help_text, widget=forms.Textarea(attrs={"rows": 3})
+        label="Reason",
+        max_length=MOST_LETTERS,
+        help_text=help_text,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"required": "Say why: the reason is kept, and read by everyone with a role on the dataset."},
     )
 
 
@@ -22,7 +26,10 @@ class SetForm(forms.Form):
         help_text="The first day on which it may be lifted, in UTC.",
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         input_formats=["%Y-%m-%d"],
-        error_messages={"invalid": "Give a day as 2026-06-01."},
+        error_messages={
+            "required": "Give the first day on which it may be lifted.",
+            "invalid": "Give a day as 2026-06-01.",
+        },
     )
     reason = _reason("Kept with your name. Everyone with a role on the dataset reads it.")
 

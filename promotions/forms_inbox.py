@@ -76,7 +76,7 @@ class DerivativeForm(SeenReasonForm):
     grid = forms.ChoiceField(
         label="Grid",
         required=False,
-        choices=[("square", "squares of one area, contiguous United States"), ("h3", "H3 cells, anywhere")],
+        choices=[("square", "squares, contiguous US"), ("h3", "H3 cells, anywhere")],
         help_text="H3 takes the finest resolution whose every cell is at least so wide.",
     )
     shape = forms.ChoiceField(

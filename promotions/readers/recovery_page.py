@@ -114,7 +114,8 @@ def _sentence(counted: Mapping[str, int]) -> dict[str, str]:
         parts += [f"{unchecked} could not be checked"] if unchecked else []
         return {"tone": "block" if drifted else "error", "sentence": f"Of {total} catalogs, {' and '.join(parts)}."}
     if late:
-        return {"tone": "not_run", "sentence": f"Of {total} catalogs, {late} were not looked at for a day."}
+        was = "was" if late == 1 else "were"
+        return {"tone": "not_run", "sentence": f"Of {total} catalogs, {late} {was} not looked at within the last day."}
     if not total:
         return {"tone": "not_run", "sentence": "No catalogs yet that you work on."}
     one = (

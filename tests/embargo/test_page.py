@@ -86,6 +86,14 @@ def test_a_steward_sets_moves_and_lifts(world, address):
     ]
 
 
+def test_a_form_left_empty_says_what_each_field_needs(world, address):
+    told = text(client_of(world, "steward").post(address, {"act": "set"}))
+    assert "Give the first day on which it may be lifted." in told
+    assert "Say why: the reason is kept" in told
+    assert "This field is required" not in told
+    assert not Embargo.objects.exists()
+
+
 @pytest.mark.parametrize("name", ["contributor", "operator", "reviewer", "auditor", "admin"])
 def test_others_see_it_and_are_told_who_can(world, address, name):
     passed(world)
