@@ -55,6 +55,28 @@ def note_link(*, user_pk: int, by: Person, at: datetime) -> User:
     return user
 
 
+def set_first_password(*, user_pk: int, password: str, at: datetime) -> User:
+    """By the holder of the link. Raises ``Refused`` when the account was closed, or its password set, meanwhile."""
+    with transaction.atomic():
+        user = User.objects.select_for_update(of=("self",)).get(pk=user_pk)
+        if not user.is_active:
+            raise Refused("account_closed", f"{user.username} is closed. Ask an admin.")
+        if user.has_usable_password():
+            raise Refused("password_set", f"The password of {user.username} is set already. Sign in with it.")
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        subject, references = f"user/{user.username}", {"principal": user.username}
+        ledger.append(
+            event=Event.PASSWORD_SET,
+            actor=user.username,
+            role=Role.PUBLIC.value,
+            subject=subject,
+            references=references,
+            at=at,
+        )
+    return user
+
+
 def check_may_have_link(user: User, by: Person) -> None:
     """Only the first password is set by a link that an admin sees: with a later one they could sign as the person."""
     if user.username == by.principal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.contrib.auth import views as auth_views
-from django.urls import include, path, reverse_lazy
+from django.urls import include, path
 
 from kfm_console import views
 from kfm_console.health import healthz
@@ -16,13 +16,7 @@ handler404 = "kfm_console.views.not_found"
 urlpatterns = [
     path("", views.home_page, name="home"),
     path("login/", views.SignIn.as_view(), name="login"),
-    path(
-        "set-password/<uidb64>/<token>/",
-        auth_views.PasswordResetConfirmView.as_view(
-            template_name="registration/set_password.html", success_url=reverse_lazy("login")
-        ),
-        name="set_password",
-    ),
+    path("set-password/<uidb64>/<token>/", views.FirstPassword.as_view(), name="set_password"),
     path("healthz", healthz, name="healthz"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("ledger/", include("audit.urls")),

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.views import LoginView
+from django.contrib import messages
+from django.contrib.auth.forms import SetPasswordForm
+from django.contrib.auth.models import User
+from django.contrib.auth.views import INTERNAL_RESET_SESSION_TOKEN, LoginView, PasswordResetConfirmView
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.urls import reverse
+from django.shortcuts import redirect, render
+from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from datasets import questions
+from datasets import accounts, questions
+from datasets.errors import Refused
 from datasets.people import Person, names_of
 from kfm_console.templatetags.console import relative
 from promotions.readers import home
@@ -33,6 +37,24 @@ class SignIn(LoginView):
 
             context["demo_accounts"] = DEMO_ACCOUNTS
         return context
+
+
+class FirstPassword(PasswordResetConfirmView):
+    """Where a one-time link leads; the password is written by ``accounts``, with its entry in the ledger."""
+
+    template_name = "registration/set_password.html"
+    success_url = reverse_lazy("login")
+
+    def form_valid(self, form: SetPasswordForm[User]) -> HttpResponse:
+        password = form.cleaned_data["new_password1"]
+        try:
+            accounts.set_first_password(user_pk=form.user.pk, password=password, at=timezone.now())
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+            return self.form_invalid(form)
+        self.request.session.pop(INTERNAL_RESET_SESSION_TOKEN, None)
+        messages.success(self.request, "Your password is set. Sign in with it.")
+        return redirect(str(self.success_url))
 
 
 @require_GET

@@ -7,12 +7,14 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit import ledger
+from datasets import accounts
+from datasets.errors import Refused
 from datasets.models import PolicyChange, PolicyLabel
 from datasets.policy import bundle, diff
 from datasets.policy.obligations import PRESETS
@@ -244,6 +246,8 @@ def test_an_account_is_opened_gets_its_password_by_a_link_once_and_is_closed(wor
     assert someone.post(where, {"new_password1": "short", "new_password2": "short"}).status_code == 200
     new = {"new_password1": "sunflower-on-the-plains", "new_password2": "sunflower-on-the-plains"}
     assert someone.post(where, new).headers["location"] == "/login/"
+    entry = ledger.entries().order_by("-index").first()
+    assert (entry.event, entry.actor, entry.subject) == ("account.password_set", "rosa.lopez", "user/rosa.lopez")
     assert Client().login(username="rosa.lopez", password=new["new_password1"])
     assert "This link opens nothing" in Client().get(path, follow=True).content.decode()
     assert admin.post(f"{page}link/", follow=True).content.decode().count("would let the admin act as them") == 1
@@ -251,6 +255,38 @@ def test_an_account_is_opened_gets_its_password_by_a_link_once_and_is_closed(wor
     assert admin.post(f"{page}close/", {"reason": "Left."}).status_code == 302
     assert not Client().login(username="rosa.lopez", password=new["new_password1"])
     assert admin.post("/administration/people/new/", told).status_code == 422
+
+
+def opened(world, name="rosa.lopez"):
+    names = {"username": name, "first_name": "Rosa", "last_name": "Lopez", "email": ""}
+    return accounts.open_account(**names, reason="New.", by=world.person("admin"), at=timezone.now())
+
+
+def test_without_its_ledger_entry_no_password_is_set(world, monkeypatch):
+    user, size = opened(world), ledger.size()
+
+    def failing(**_words):
+        raise ledger.LedgerError("The disk is full.")
+
+    monkeypatch.setattr(ledger, "append", failing)
+    with pytest.raises(ledger.LedgerError), transaction.atomic():
+        accounts.set_first_password(user_pk=user.pk, password="sunflower-on-the-plains", at=timezone.now())
+    user.refresh_from_db()
+    assert (user.has_usable_password(), ledger.size()) == (False, size)
+
+
+def test_a_link_that_came_too_late_sets_nothing(world):
+    """Two people opened it, or the account was closed while the page lay open."""
+    words = {"password": "sunflower-on-the-plains", "at": timezone.now()}
+    twice, closed = opened(world), opened(world, "jan.kerr")
+    accounts.set_first_password(user_pk=twice.pk, **words)
+    with pytest.raises(Refused, match="is set already"):
+        accounts.set_first_password(user_pk=twice.pk, **words | {"password": "another-long-password"})
+    accounts.close_account(user_pk=closed.pk, reason="Left.", by=world.person("admin"), at=timezone.now())
+    with pytest.raises(Refused, match="is closed"):
+        accounts.set_first_password(user_pk=closed.pk, **words)
+    twice.refresh_from_db()
+    assert twice.check_password(words["password"])
 
 
 @pytest.mark.parametrize("name", ["admin", "council", "nobody", "superuser"])
