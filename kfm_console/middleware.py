@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.utils.cache import patch_cache_control
@@ -99,10 +99,21 @@ class DecisionMiddleware:
                 return self._not_kept(request)
             return response
 
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """503 where the database is locked or gone: whatever was begun is rolled back. ``None`` for any other error."""
+        if not isinstance(exception, OperationalError):
+            return None
+        logger.error("the database did not answer in time: %s", type(exception).__name__)
+        words = "The database is busy or can't be reached now. Look whether it was done before you try again."
+        return self._not_now(request, "database_busy", words)
+
     def _not_kept(self, request: HttpRequest) -> HttpResponse:
         words = "What you asked could not be recorded, so it is not answered. Try again in a minute."
+        return self._not_now(request, "decision_not_kept", words)
+
+    def _not_now(self, request: HttpRequest, code: str, words: str) -> HttpResponse:
         if request.path.startswith("/api/"):
-            body = {"error_code": "decision_not_kept", "message": words, "audit_ref": questions.new_reference()}
+            body = {"error_code": code, "message": words, "audit_ref": questions.new_reference()}
             answer: HttpResponse = JsonResponse(body, status=_NOT_NOW)
         else:
             answer = HttpResponse(words, status=_NOT_NOW, content_type="text/plain; charset=utf-8")
