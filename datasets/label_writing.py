@@ -6,6 +6,7 @@ could sign under it.
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 from typing import Any
 
@@ -53,6 +54,7 @@ def check(before: LabelFacts | None, after: LabelFacts, *, new: bool, at: dateti
     findings = label_findings(after)
     if new and before is not None:
         findings.append(Finding("name_taken", "name", f"There is a label {after.name}.", "Choose another name."))
+    findings += _title_findings(before, after)
     if not new and before is None:
         raise Refused("no_such_label", "There is no such label.")
     if findings:
@@ -62,6 +64,23 @@ def check(before: LabelFacts | None, after: LabelFacts, *, new: bool, at: dateti
     if before is not None:
         asked = after.sign_off_roles if after.releasable else ()
         staffing.refuse_broken(staffing.broken_by_label(after.name, asked, at), f"This edit of {after.name}")
+
+
+def _title_findings(before: LabelFacts | None, after: LabelFacts) -> list[Finding]:
+    """A title is one label's alone, or a label could pass for another where pages show titles."""
+    if before is not None and before.title == after.title:
+        return []
+    alike = (
+        other for other in PolicyLabel.objects.exclude(name=after.name) if _plain(other.title) == _plain(after.title)
+    )
+    return [
+        Finding("title_taken", "title", f"The label {other.name} has that title.", "Choose another title.")
+        for other in alike
+    ][:1]
+
+
+def _plain(title: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", title).casefold().split())
 
 
 def openings_of(before: LabelFacts | None, after: LabelFacts) -> tuple[str, ...]:

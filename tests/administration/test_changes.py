@@ -243,6 +243,14 @@ def test_a_label_is_made_once_and_edited_only_when_it_is_there(world):
     assert code_of(edit, world) == "label_same"
 
 
+@pytest.mark.parametrize("title", ["Public", " PUBLIC ", "\uff30ublic"])
+def test_no_label_takes_the_title_of_another(world, title):
+    words = {"by": world.person("admin"), "reason": "New.", "at": timezone.now()}
+    assert code_of(policy_changes.ask_label, facts=custom(title=title), new=True, **words) == "label_faulty"
+    assert code_of(edit, world, title=title) == "label_faulty"
+    assert not PolicyChange.objects.exists()
+
+
 def test_a_stronger_obligation_closes_and_a_weaker_one_opens(world):
     stronger = parse_obligations(
         [{"type": "generalize_geometry", "min_cell_size_m": 5000}, {"type": "require_attribution"}]
