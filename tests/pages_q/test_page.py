@@ -151,6 +151,15 @@ def test_who_may_read_reports_but_not_the_data_is_told_no_value(here, as_):
     assert as_("operator").get(address(here.later, "quality_json")).status_code == 404
 
 
+def test_c2_nor_on_the_version_pages_own_tab(here, as_):
+    page = reverse("promotions:version", args=[here.out.dataset.slug, here.out.version_id])
+    assert "withheld here" not in as_("operator").get(f"{page}?tab=qa").content.decode()
+    relabel(here.out, "quarantine")
+    tab = as_("operator").get(f"{page}?tab=qa").content.decode()
+    assert "own query gave is withheld here" in tab
+    assert "checked, 0 rejected" in tab
+
+
 def test_the_json_is_the_document_that_the_digest_names(here, as_):
     for name, version, kind in (("reviewer", here.later, "qa_report_whole"), ("", here.out, "qa_report")):
         response = as_(name).get(address(version, "quality_json"))
