@@ -73,11 +73,12 @@ class _Bundles:
     def named(self, digest: str) -> bundle.Policies | None:
         if digest not in self._read:
             row = PolicyBundle.objects.filter(digest=digest).first()
-            self._read[digest] = _whole(row) if row is not None else None
+            self._read[digest] = whole_bundle(row) if row is not None else None
         return self._read[digest]
 
 
-def _whole(row: PolicyBundle) -> bundle.Policies | None:
+def whole_bundle(row: PolicyBundle) -> bundle.Policies | None:
+    """The kept policies; ``None`` when the row's text is none, or not what its digest names."""
     try:
         policies = bundle.Policies.from_canonical(row.canonical)
     except (KeyError, TypeError, ValueError, AttributeError, json.JSONDecodeError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from datasets.policy.bundle import Evaluator
-from datasets.policy.engine import decide
+from datasets.policy.engine import check_answered, decide
 from datasets.policy.labels import LabelFacts
 from datasets.policy.requests import READING_ACTIONS, PolicyRequest, ResourceFacts
 from datasets.policy.roles import READ_RESTRICTED, Role
@@ -37,7 +37,10 @@ class Change:
 def what_would_allow(
     request: PolicyRequest, *, labels: Mapping[str, LabelFacts], evaluated_at: str, evaluator: Evaluator | None = None
 ) -> list[tuple[Change, ...]]:
-    """The sets of changes under which the policies would allow *request*, smallest first; ``[]``: none was found."""
+    """The sets of changes under which the policies would allow *request*, smallest first; ``[]``: none was found.
+
+    Raises ``NotAnswered`` when the engine fails on the way: then it is not known whether there is one.
+    """
     candidates = list(_changes(request, labels))
     found: list[tuple[Change, ...]] = []
     for size in range(1, MOST_TOGETHER + 1):
@@ -61,6 +64,7 @@ def _allows(
     answer = decide(
         request, labels=labels, decision_id="counterfactual", evaluated_at=evaluated_at, evaluator=evaluator
     )
+    check_answered(answer)
     return answer.allowed
 
 

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from datasets.policy import bundle
-from datasets.policy.engine import decide
+from datasets.policy.engine import NotAnswered, check_answered, decide
 from datasets.policy.labels import LabelFacts
 from datasets.policy.obligations import Obligation
 from datasets.policy.reasons import NO_ANSWER
 from datasets.policy.requests import READING_ACTIONS, PolicyDecision, PolicyRequest, ResourceFacts
 from datasets.policy.roles import READ_RESTRICTED, Role
+
+__all__ = ["NotAnswered", "Turned", "World", "engine_faults", "grouped", "turned"]
 
 #: Someone without a role who holds ``read_restricted`` on the dataset.
 PARTNER = "partner"
@@ -51,14 +53,6 @@ class Turned:
     direction: str
     before: tuple[str, ...]
     after: tuple[str, ...]
-
-
-class NotAnswered(Exception):  # noqa: N818 - it is what the engine's failure says of the comparison
-    """The engine gave no answer, so nothing is compared and nothing is remembered. ``codes``: its own reasons."""
-
-    def __init__(self, codes: Iterable[str]) -> None:
-        self.codes = tuple(sorted(codes))
-        super().__init__(*self.codes)
 
 
 def turned(pairs: Iterable[tuple[str, str]], before: World, after: World) -> tuple[Turned, ...]:
@@ -116,9 +110,7 @@ def _shipped(facts: LabelFacts, standing: str, who: str, action: str, applied: t
 
 
 def _allowed_and_said(decision: PolicyDecision) -> _Answer:
-    failed = NO_ANSWER & set(decision.reason_codes)
-    if failed:
-        raise NotAnswered(failed)
+    check_answered(decision)
     return decision.allowed, _said(decision)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -51,6 +51,21 @@ class _Answer:
     reason_codes: tuple[str, ...]
     rule_id: str
     obligations: tuple[Obligation, ...] = ()
+
+
+class NotAnswered(Exception):  # noqa: N818 - it is what a failing engine says to whoever compares answers
+    """The engine gave no answer, so nothing follows from its denial. ``codes``: its own reasons."""
+
+    def __init__(self, codes: Iterable[str]) -> None:
+        self.codes = tuple(sorted(codes))
+        super().__init__(*self.codes)
+
+
+def check_answered(decision: PolicyDecision) -> None:
+    """Raises :class:`NotAnswered` when the engine failed: a denial that says nothing of the policies."""
+    failed = NO_ANSWER & set(decision.reason_codes)
+    if failed:
+        raise NotAnswered(failed)
 
 
 def decide(

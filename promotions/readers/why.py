@@ -17,11 +17,12 @@ from typing import Any
 
 from audit import ledger
 from audit.events import Event
-from datasets import decisions, enforcement
+from datasets import decisions, enforcement, replays
 from datasets.models import Dataset, DatasetVersion, PolicyBundle, PolicyDecision
 from datasets.people import Person, names_of
 from datasets.policy import bundle
 from datasets.policy.counterfactuals import what_would_allow
+from datasets.policy.engine import NotAnswered
 from datasets.policy.lists import LIST_RULE
 from datasets.policy.reasons import ALLOW_REASONS, DENY_REASONS
 from datasets.policy.requests import Action, request_from_json
@@ -135,11 +136,12 @@ def _whole(row: PolicyDecision, document: dict[str, Any], version: DatasetVersio
     scope = request.get("scope") or {}
     of_list = document["rule_id"] == LIST_RULE
     kept = PolicyBundle.objects.filter(pk=document["policy_bundle_digest"]).first()
-    policies = _read(kept)
+    policies = replays.whole_bundle(kept) if kept is not None else None
     resource = request["resource"]
     slug, version_id = resource.get("dataset_slug") or scope.get("slug"), resource.get("dataset_version_id")
     principal, _, eyes = str(request["principal_ref"]).partition(" viewing as ")
     searched = not of_list and row.decision == "deny" and resource.get("policy_label") is not None
+    ways = _counterfactuals(document, policies) if searched and policies is not None else None
     return Why(
         reference=row.decision_id,
         whole=True,
@@ -155,22 +157,12 @@ def _whole(row: PolicyDecision, document: dict[str, Any], version: DatasetVersio
         readable=[readable_of(kind) for kind in document.get("readable", ())],
         bundle_digest=document["policy_bundle_digest"],
         bundle_kept=policies is not None,
-        counterfactuals=_counterfactuals(document, policies) if searched else (),
-        searched=searched and policies is not None,
+        counterfactuals=ways or (),
+        searched=ways is not None,
         version=version,
         document=json.dumps(document, indent=2, ensure_ascii=False),
         obligations=[str(item["type"]).replace("_", " ") for item in document["obligations"]],
     )
-
-
-def _read(kept: PolicyBundle | None) -> bundle.Policies | None:
-    if kept is None:
-        return None
-    try:
-        policies = bundle.Policies.from_canonical(kept.canonical)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
-    return policies if policies.digest == kept.digest else None
 
 
 def _reason(code: str, policies: bundle.Policies | None) -> Reason:
@@ -191,15 +183,17 @@ def _rules(code: str, policies: bundle.Policies) -> list[Rule]:
     return found
 
 
-def _counterfactuals(document: Mapping[str, Any], policies: bundle.Policies | None) -> list[str]:
-    if policies is None:
-        return []
-    found = what_would_allow(
-        request_from_json(document["request"]),
-        labels=policies.labels,
-        evaluated_at=document["evaluated_at"],
-        evaluator=bundle.evaluator_of(policies.sources),
-    )
+def _counterfactuals(document: Mapping[str, Any], policies: bundle.Policies) -> list[str] | None:
+    """What would have allowed it, in sentences; ``None``: the engine can't be asked now, so it is not known."""
+    try:
+        found = what_would_allow(
+            request_from_json(document["request"]),
+            labels=policies.labels,
+            evaluated_at=document["evaluated_at"],
+            evaluator=bundle.evaluator_of(policies.sources),
+        )
+    except NotAnswered:
+        return None
     return sentences(found)
 
 

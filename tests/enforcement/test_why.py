@@ -10,6 +10,7 @@ from django.utils import timezone
 from audit import ledger
 from datasets.models import PolicyDecision
 from datasets.people import person_for
+from datasets.policy import bundle
 from datasets.policy.counterfactuals import what_would_allow
 from datasets.policy.engine import decide
 from datasets.policy.labels import BUILT_IN_LABELS
@@ -131,3 +132,21 @@ def test_looking_up_writes_no_value_and_keeps_the_decision_as_it_was(api):
     before = PolicyDecision.objects.get(pk=reference).canonical
     api.client("auditor").get(f"/why/{reference.rsplit('/', 1)[1]}/")
     assert PolicyDecision.objects.get(pk=reference).canonical == before
+
+
+def test_what_the_engine_can_not_say_now_is_not_told_as_no_way(api, monkeypatch):
+    class Late:
+        sources: dict[str, str] = {}
+
+        def __call__(self, _document):
+            raise bundle.PolicyTimeout("late")
+
+    reference = refused(api, api.restricted).rsplit("/", 1)[1]
+    with monkeypatch.context() as broken:
+        broken.setattr(
+            why, "what_would_allow", lambda asked, **words: what_would_allow(asked, **words | {"evaluator": Late()})
+        )
+        page = api.client("steward").get(f"/why/{reference}/")
+    assert page.status_code == 200
+    assert "No one or two changes would have" not in page.content.decode()
+    assert "What would have allowed it" in api.client("steward").get(f"/why/{reference}/").content.decode()
