@@ -15,6 +15,8 @@ from datasets.catalogs.validate_stac import validate_stac
 from promotions.gates import ClauseFinding, under
 
 FIX = "Run the catalog step again."
+#: For what was built once: the step does not run again on what is served.
+LOST = "Press Recover on the version's recovery page, linked above its tabs; runbook RB-DATA-050."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Evidence:
 
 def evaluate(evidence: Evidence) -> list[ClauseFinding]:
     findings = _stored(evidence)
+    fix = LOST if findings else FIX
     named = {"dcat": evidence.dcat, "stac_collection": evidence.stac_collection, "prov": evidence.prov}
     findings += _twins(evidence)
     absent = [name for name, raw in named.items() if raw is None]
@@ -46,7 +49,7 @@ def evaluate(evidence: Evidence) -> list[ClauseFinding]:
     if absent or evidence.dcat is None or evidence.stac_collection is None or evidence.prov is None:
         return findings + [
             ClauseFinding(
-                clause, "document_missing", name, f"There is no {name.replace('_', ' ')} document.", FIX, "missing"
+                clause, "document_missing", name, f"There is no {name.replace('_', ' ')} document.", fix, "missing"
             )
             for clause in ("D1", "D2", "D3")
             for name in absent
@@ -83,7 +86,7 @@ def _twins(evidence: Evidence) -> list[ClauseFinding]:
 def _stored(evidence: Evidence) -> list[ClauseFinding]:
     return [
         ClauseFinding(
-            "D2", "document_changed", path, f"The stored bytes of {path} are not the ones that were filed.", FIX
+            "D2", "document_changed", path, f"The stored bytes of {path} are not the ones that were filed.", LOST
         )
         for path, digest in evidence.recorded.items()
         if evidence.measured.get(path) != digest

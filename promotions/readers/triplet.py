@@ -283,4 +283,5 @@ def _in_words(text: str) -> str:
         return text
     if not isinstance(listed, list):
         return text
-    return "; ".join(obligation_words(one) if isinstance(one, dict) else str(one) for one in listed) or "none"
+    words = sorted(obligation_words(one) if isinstance(one, dict) else str(one) for one in listed)
+    return "; ".join(words) or "none"

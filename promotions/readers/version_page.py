@@ -282,10 +282,15 @@ def decision_of(shelf: Shelf) -> dict[str, Any]:
 
 
 def obligation_words(obligation: dict[str, Any]) -> str:
-    """``generalize geometry: min cell size m 10000``."""
-    rest = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in obligation.items() if key != "type")
+    """``generalize geometry: min cell size m 10000``; ``remove attributes: fields owner, phone``."""
+    told = {key: value for key, value in sorted(obligation.items()) if key != "type"}
+    rest = ", ".join(f"{key.replace('_', ' ')} {_listed(value)}" for key, value in told.items())
     name = str(obligation.get("type", "")).replace("_", " ")
     return f"{name}: {rest}" if rest else name
+
+
+def _listed(value: object) -> str:
+    return ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
 
 
 Tab = Callable[[Opened, Shelf], dict[str, Any]]

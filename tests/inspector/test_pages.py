@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
 from datasets.models import RunReceipt
 from promotions import evidence
-from promotions.readers import documents
+from promotions.readers import documents, triplet
 from promotions.states import State
 from tests.inspector.triplets import good
 
@@ -225,3 +226,9 @@ def test_a_line_within_a_node_is_not_taken_from_another_node():
 def test_a_place_that_is_nowhere_marks_no_line_or_some_line_and_never_fails(where):
     number = documents.line_of(lines(good().dcat), where)
     assert number is None or number >= 1
+
+
+def test_obligations_read_alike_in_each_document_whatever_their_order():
+    owed = [{"type": "remove_attributes", "fields": ["owner", "phone"]}, {"type": "require_attribution"}]
+    said = {triplet._in_words(json.dumps(order)) for order in (owed, owed[::-1])}
+    assert said == {"remove attributes: fields owner, phone; require attribution"}

@@ -74,3 +74,10 @@ def test_d3_an_evidence_reference_that_resolves_to_nothing_fails(reference):
 def test_d1_findings_say_in_which_document():
     result = gates.evaluate("D", replace(D, prov=b"{"))
     assert {f.where.partition("#")[0] for f in result.findings if f.clause == "D1"} == {"prov"}
+
+
+def test_what_was_built_once_is_recovered_and_what_never_was_is_built():
+    lost = gates.evaluate("D", replace(D, dcat=None, measured={"dcat.jsonld": None}))
+    assert {"RB-DATA-050" in f.fix for f in lost.findings} == {True}
+    never = gates.evaluate("D", replace(D, dcat=None, dcat_turtle=None, recorded={}, measured={}))
+    assert {f.fix for f in never.findings} == {"Run the catalog step again."}
