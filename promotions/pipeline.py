@@ -254,11 +254,13 @@ def _normalize_and_check(version: DatasetVersion, reporter: jobs.Reporter) -> St
 
 
 def _catalog(version: DatasetVersion, proposer: str, reporter: jobs.Reporter) -> None:
-    state = State(_standing(version).state)
+    standing = _standing(version)
+    state = State(standing.state)
     if state in {State.PROCESSED, State.CATALOG}:
-        if state is State.PROCESSED or "catalog" not in current_receipts(version):
+        if state is State.PROCESSED or "catalog" not in current_receipts(version) or recovery.leak_check_owed(standing):
             reporter.step("catalog", "Building DCAT, STAC and PROV from the recorded facts.")
-            with _workspace(reporter) as work:
+            listener = reporter if state is State.PROCESSED else recovery.Standstill(reporter, standing)
+            with _workspace(listener) as work:
                 catalog.build_catalogs(_fresh(version), proposer=proposer, work=work)
         if state is State.PROCESSED and _advance_or_quarantine(version, Verb.CATALOG, reporter) is State.QUARANTINE:
             return

@@ -16,11 +16,14 @@ from datasets.models import Dataset, DatasetVersion
 from datasets.people import PIPELINE, Person, person_named
 from datasets.steps import rebuild
 from datasets.steps.workspace import Listener, Workspace
+from promotions import dossier, gates
 from promotions.leases import Reporter
 from promotions.models import Job, Proposal, Standing
 from promotions.recoverable import ANEW, check_recoverable
 from promotions.states import State
 
+#: Findings of gate C that only a new catalog run mends: it was made before there was a leak check, or of other files.
+_OWED = frozenset({"leak_check_missing", "leak_check_of_other_bytes"})
 Workspaces = Callable[[Listener], AbstractContextManager[Workspace]]
 
 
@@ -63,7 +66,14 @@ def recover(job: Job, standing: Standing, reporter: Reporter, workspaces: Worksp
             reporter.line(cause)
     reporter.step("mend", "Putting back what is lost, and following every cross-link.")
     with workspaces(held) as work:
-        rebuild.mend(version, compared, proposer=proposer, by=by, work=work, anew=state in ANEW)
+        owed = state in ANEW and leak_check_owed(standing)
+        rebuild.mend(version, compared, proposer=proposer, by=by, work=work, anew=state in ANEW, owed=owed)
+
+
+def leak_check_owed(standing: Standing) -> bool:
+    """Whether gate C misses a leak check of what would go out, as of catalogs that an earlier console built."""
+    gathered = dossier.gather(standing, letters="CD", fresh=False)  # with D: the files of the catalog run as well
+    return any(f.code in _OWED for f in gates.evaluate_all(gathered.evidence, "C")["C"].findings)
 
 
 def proposer_of(version: DatasetVersion) -> str:
