@@ -43,6 +43,10 @@ class Secrets:
     public: tuple[str, ...] = ()
 
 
+#: A whole number with fewer digits is too common (as in ``as_words``); a larger one is not held exactly.
+LEAST_TELLING, MOST_EXACT = 10**SHORTEST, 2**53
+
+
 def as_words(value: object) -> str | None:
     """A removed attribute's value as it is looked for; ``None`` for one too short or too common to tell anything."""
     text = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
@@ -107,6 +111,9 @@ class LeakScan:
 
     def numbers(self, where: str, values: Floats) -> None:
         """Looks through a column of numbers."""
+        whole = np.unique(np.abs(values[np.isfinite(values) & (np.abs(values) < MOST_EXACT)]))
+        whole = whole[(whole >= LEAST_TELLING) & (whole == np.floor(whole))].astype(np.int64)
+        self._tallies[where].found["value"] += len(self._words.among(whole.tolist()))
         if self._places is not None:
             finite = np.abs(values[np.isfinite(values)])
             self._places.singles(finite, spellings.decimals_of(finite), self._tallies[where])
@@ -144,6 +151,10 @@ class Words:
         for value in values:
             words = value.split(" ")
             self._lengths[words[0]].add(len(words))
+
+    def among(self, numbers: list[int]) -> frozenset[str]:
+        """The values that are one of the numbers."""
+        return self._values & {str(number) for number in numbers} if self._values else frozenset()
 
     def hits(self, text: str) -> set[str]:
         """The values that stand in *text*, as words that follow one another."""

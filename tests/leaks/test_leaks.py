@@ -269,6 +269,17 @@ def test_c2_a_column_that_repeats_a_removed_one_is_found(tmp_path):
     assert repeated_columns(files.released(tmp_path / "b.parquet", points, columns=source_columns()), OWED) == []
 
 
+@pytest.mark.parametrize("kind", [pa.int64(), pa.float64(), pa.string()])
+def test_c2_a_number_that_must_go_is_found_in_a_column_of_another_name(tmp_path, source, kind):
+    permits = pa.array(source_columns()["permit"]).cast(kind)
+    path = files.released(
+        tmp_path / "renamed.parquet", files.centres(CELLS, 5000), columns=out_columns(deed=permits), size=5000
+    )
+    scan = LeakScan(secrets_of(source, path, OWED, public=[]))
+    scan_released(scan, path, "renamed.parquet")
+    assert "leak_attribute" in {finding.code for finding in scan.findings()}
+
+
 @pytest.mark.parametrize("value", [None, True, 12, 99999, 0.5, "yes", "active", "Elk", "12345", "", "  "])
 def test_c2_common_values_are_not_looked_for(value):
     assert value is None or as_words(value) is None
