@@ -41,9 +41,10 @@ def records(form: str, count: int) -> list[Record]:
 
 
 def timed(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
+    """Seconds of processor time: the wall clock of a busy machine tells of the others' work too."""
+    begun = time.process_time()
     work()
-    return time.perf_counter() - begun
+    return time.process_time() - begun
 
 
 def drained(parts: Iterable[bytes]) -> int:
