@@ -134,7 +134,7 @@ def test_c2_no_canary_is_anywhere_it_may_not_be(world, caplog):
     "canary", [OWNERS[3], f"{PLACES[9][1]}, {PLACES[9][0]}", f"{PLACES[4][1]:.5f} N {-PLACES[4][0]:.5f} W"]
 )
 def test_c2_the_crawl_finds_a_canary_in_a_public_place(world, canary):
-    Dataset.objects.filter(slug=COARSE).update(description=f"Seen near {canary} once.")
+    Dataset.objects.filter(slug=COARSE).update(title=f"Seen near {canary} once")
     watch = Watch(released_of(world.coarse))
     crawl = Crawl(visitor_client(), "the public", watch)
     crawl.everything([f"/datasets/{COARSE}/", "/datasets/", f"/api/v1/datasets/{COARSE}/"], most=12)
@@ -158,4 +158,4 @@ def test_c2_a_search_for_a_canary_finds_as_much_as_a_search_for_nonsense(world):
             ]
             assert told[0].status_code == told[1].status_code
             assert len(bodies[0]) == pytest.approx(len(bodies[1]), abs=80)
-    assert EXACT not in visitor_client().get("/api/v1/datasets/").content.decode()
+    assert f'"{EXACT}"' not in visitor_client().get("/api/v1/datasets/").content.decode()
