@@ -18,9 +18,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
+from audit import ledger
 from audit.canonical import CanonicalError
 from audit.findings import Finding
-from datasets import registry, specs
+from datasets import questions, registry, specs
 from datasets.errors import Refused
 from datasets.forms import (
     POINTERS,
@@ -33,6 +34,7 @@ from datasets.forms import (
 )
 from datasets.forms_checks import CHECK_HELP, CheckRows, check_rows_from
 from datasets.models import Dataset, PolicyLabel
+from datasets.policy.roles import Role
 from datasets.views import dataset_or_404, person_of, why_not
 
 
@@ -41,7 +43,7 @@ from datasets.views import dataset_or_404, person_of, why_not
 def register(request: HttpRequest) -> HttpResponse:
     """Registers a dataset from the form, or from a spec as written."""
     person = person_of(request)
-    _refuse_if(why_not(registry.check_may_register, person))
+    _refuse_if(request, why_not(registry.check_may_register, person))
     return _spec_page(request, None)
 
 
@@ -51,7 +53,7 @@ def record_spec(request: HttpRequest, slug: str) -> HttpResponse:
     """Records a further spec of a dataset; the form begins with the current one."""
     person = person_of(request)
     dataset = dataset_or_404(person, slug)
-    _refuse_if(why_not(registry.check_may_edit, person, dataset))
+    _refuse_if(request, why_not(registry.check_may_edit, person, dataset))
     return _spec_page(request, dataset)
 
 
@@ -62,7 +64,7 @@ def preview(request: HttpRequest, slug: str = "") -> HttpResponse:
     person = person_of(request)
     dataset = dataset_or_404(person, slug) if slug else None
     if dataset is None:
-        _refuse_if(why_not(registry.check_may_register, person))
+        _refuse_if(request, why_not(registry.check_may_register, person))
     draft = _draft(request, dataset)
     return render(request, "datasets/spec_preview.html", {"draft": draft, "live": draft.live()})
 
@@ -252,6 +254,13 @@ def _one_more(rows: Any) -> Any:
     return CheckRows(data, initial=rows.initial, prefix="checks")
 
 
-def _refuse_if(sentence: str) -> None:
-    if sentence:
-        raise PermissionDenied(sentence)
+def _refuse_if(request: HttpRequest, sentence: str) -> None:
+    """Refuses the page with *sentence*, if there is one. A try at acting is in the ledger, and the page names it."""
+    if not sentence:
+        return
+    if request.method == "POST":
+        person, verb = person_of(request), str(request.resolver_match.url_name) if request.resolver_match else "unknown"
+        role = min((held.value for held in person.all_roles), default=Role.PUBLIC.value)
+        facts = {"actor": person.principal, "role": role, "verb": verb, "subject": f"page/{verb}"}
+        questions.refused(str(ledger.refuse(**facts, code="role_missing", at=timezone.now())))
+    raise PermissionDenied(sentence)

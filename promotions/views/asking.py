@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.utils import timezone
 
@@ -12,6 +13,7 @@ from datasets import enforcement, identity
 from datasets.models import DatasetVersion
 from datasets.people import Person, names_of
 from datasets.policy.requests import Action
+from datasets.policy.roles import Role
 from promotions import refusals
 from promotions.models import Transition
 
@@ -27,6 +29,22 @@ def user_of(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise Http404
     return request.user
+
+
+def person_in(request: HttpRequest, allowed: frozenset[Role], sentence: str) -> Person:
+    """Who asks, when they hold one of the roles *allowed* everywhere; everyone else is refused with *sentence*."""
+    person = person_of(request)
+    if not person.roles & allowed:
+        raise forbidden(request, sentence)
+    return person
+
+
+def forbidden(request: HttpRequest, sentence: str, *, code: str = "role_missing") -> PermissionDenied:
+    """The refusal of a whole page. A try at acting on it is in the ledger, and the page names the entry."""
+    if request.method not in {"GET", "HEAD"}:
+        verb = str(request.resolver_match.url_name) if request.resolver_match else "unknown"
+        refusals.keep(by=person_of(request), verb=verb, subject=f"page/{verb}", code=code, at=timezone.now())
+    return PermissionDenied(sentence)
 
 
 def version_or_404(person: Person, slug: str, version_id: str, action: Action = Action.READ) -> DatasetVersion:

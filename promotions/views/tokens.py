@@ -10,7 +10,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -26,7 +25,7 @@ from datasets.people import Person
 from datasets.policy.roles import Role
 from promotions import refusals
 from promotions.readers.tokens import account_lines, all_tokens, history_of, lines, senders, service_accounts
-from promotions.views.asking import crumbs, person_of
+from promotions.views.asking import crumbs, person_in
 
 USUAL_LIFE = timedelta(days=90)
 REFUSED = 422
@@ -150,10 +149,8 @@ def _usual(request: HttpRequest, now: datetime) -> dict[str, Any]:
 
 def admin_of(request: HttpRequest) -> Person:
     """The admin who asks; everyone else is told that these pages are an admin's."""
-    person = person_of(request)
-    if Role.ADMIN not in person.roles:
-        raise PermissionDenied("Only an admin sees and changes service accounts and their tokens.")
-    return person
+    sentence = "Only an admin sees and changes service accounts and their tokens."
+    return person_in(request, frozenset({Role.ADMIN}), sentence)
 
 
 def place(form: forms.Form, refusal: Refused) -> None:

@@ -14,7 +14,6 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -38,6 +37,7 @@ from promotions import jobs
 from promotions.forms_sources import ATTRIBUTION, LICENSE, RIGHTS_HOLDER
 from promotions.models import Job
 from promotions.tasks import run_job
+from promotions.views.asking import forbidden
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def upload(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         intake.check_may_upload(person, dataset)
     except Refused as refusal:
-        raise PermissionDenied(refusal.message) from refusal
+        raise forbidden(request, refusal.message, code=refusal.code) from refusal
     if _announced(request) > settings.KFM_UPLOAD_MAX_BYTES + FIELDS_MAX_BYTES:
         form = UploadForm(_prefilled(dataset))
         form.errors.clear()

@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -22,7 +21,7 @@ from datasets.policy.roles import Role
 from promotions import webhooks
 from promotions.models import WebhookEndpoint
 from promotions.readers import webhooks_page
-from promotions.views.asking import crumbs, person_of
+from promotions.views.asking import crumbs, person_in
 from promotions.views.tokens import REFUSED, place
 
 _PAGE = 50
@@ -183,10 +182,7 @@ def public_key(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - whoever 
 
 
 def _admin_of(request: HttpRequest) -> Person:
-    person = person_of(request)
-    if Role.ADMIN not in person.roles:
-        raise PermissionDenied("Only an admin sees and changes webhooks.")
-    return person
+    return person_in(request, frozenset({Role.ADMIN}), "Only an admin sees and changes webhooks.")
 
 
 def _endpoint_or_404(webhook_pk: int) -> WebhookEndpoint:

@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.urls import reverse
 
 from datasets.errors import Refused
 from datasets.people import Person
 from datasets.policy.roles import Role
-from promotions.views.asking import person_of
+from promotions.views.asking import person_in
 
 REFUSED = 422
 CONFLICT = 409
@@ -25,18 +24,12 @@ LOOKS = frozenset({Role.ADMIN, Role.COUNCIL, Role.AUDITOR})
 
 def viewer_of(request: HttpRequest) -> Person:
     """Who asks, when they may look; everyone else is told whose pages these are."""
-    person = person_of(request)
-    if not person.roles & LOOKS:
-        raise PermissionDenied("Only admins, the council and auditors see labels, people and changes.")
-    return person
+    return person_in(request, LOOKS, "Only admins, the council and auditors see labels, people and changes.")
 
 
 def admin_of(request: HttpRequest) -> Person:
     """The admin who acts."""
-    person = person_of(request)
-    if Role.ADMIN not in person.roles:
-        raise PermissionDenied("Only an admin changes labels, roles, grants and accounts.")
-    return person
+    return person_in(request, frozenset({Role.ADMIN}), "Only an admin changes labels, roles, grants and accounts.")
 
 
 def is_admin(person: Person) -> bool:
