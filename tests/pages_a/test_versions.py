@@ -28,7 +28,9 @@ def _page(client, version, **query):
 def _body(response):
     """The page without what differs from request to request: the token against forged requests, the reference."""
     return re.sub(
-        r'(?s)<p class="soft">Audit.*?</p>|"X-CSRFToken": "[^"]+"|value="[A-Za-z0-9]{64}"', "", response.content.decode()
+        r'(?s)<p class="soft">Audit.*?</p>|"X-CSRFToken": "[^"]+"|value="[A-Za-z0-9]{64}"',
+        "",
+        response.content.decode(),
     )
 
 

@@ -44,9 +44,7 @@ def test_the_list_shows_just_the_runs_whose_page_opens(world, version, job_of, g
         type(version).objects.filter(pk=version.pk).update(policy_label=None if "pending" in label else label)
         for person in people:
             listed = set(visible_jobs(person).values_list("pk", flat=True))
-            opened = {
-                pk for pk in Job.objects.values_list("pk", flat=True) if job_page.find_job(person, pk)
-            }
+            opened = {pk for pk in Job.objects.values_list("pk", flat=True) if job_page.find_job(person, pk)}
             assert listed == opened, (person.principal, label)
             found += len(listed)
     assert found > 0
