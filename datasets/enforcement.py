@@ -127,6 +127,12 @@ def enforce(person: Person, version: DatasetVersion, action: Action, *, at: date
     return _note(answer, version, labels, at)
 
 
+def ask_act(person: Person, action: Action, *, at: datetime) -> PolicyDecision:
+    """Asks whether *person* may do *action*, which is on no dataset in particular, and keeps the answer."""
+    labels = _labels()
+    return _note(_ask(person, action, ResourceFacts(None), None, labels, at), None, labels, at)
+
+
 def deny_unseen(person: Person, slug: str | None, version_id: str | None, action: Action, *, at: datetime) -> str:
     """Keeps that *person* was told "not found" about what these name, hidden or absent; the reference of that."""
     version = _named(slug or "", version_id or "")

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from audit import ledger
 from audit.canonical import CanonicalError
 from audit.findings import Finding
-from datasets import questions, registry, specs
+from datasets import enforcement, questions, registry, specs
 from datasets.errors import Refused
 from datasets.forms import (
     POINTERS,
@@ -34,6 +34,7 @@ from datasets.forms import (
 )
 from datasets.forms_checks import CHECK_HELP, CheckRows, check_rows_from
 from datasets.models import Dataset, PolicyLabel
+from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from datasets.views import dataset_or_404, person_of, why_not
 
@@ -258,8 +259,10 @@ def _refuse_if(request: HttpRequest, sentence: str) -> None:
     """Refuses the page with *sentence*, if there is one. A try at acting is in the ledger, and the page names it."""
     if not sentence:
         return
+    person = person_of(request)
+    enforcement.ask_act(person, Action.REGISTER, at=timezone.now())
     if request.method == "POST":
-        person, verb = person_of(request), str(request.resolver_match.url_name) if request.resolver_match else "unknown"
+        verb = str(request.resolver_match.url_name) if request.resolver_match else "unknown"
         role = min((held.value for held in person.all_roles), default=Role.PUBLIC.value)
         facts = {"actor": person.principal, "role": role, "verb": verb, "subject": f"page/{verb}"}
         questions.refused(str(ledger.refuse(**facts, code="role_missing", at=timezone.now())))

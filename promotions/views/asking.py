@@ -31,10 +31,14 @@ def user_of(request: HttpRequest) -> User:
     return request.user
 
 
-def person_in(request: HttpRequest, allowed: frozenset[Role], sentence: str) -> Person:
-    """Who asks, when they hold one of the roles *allowed* everywhere; everyone else is refused with *sentence*."""
+def person_in(request: HttpRequest, allowed: frozenset[Role], action: Action, sentence: str) -> Person:
+    """Who asks, when they hold one of the roles *allowed* everywhere; everyone else is refused with *sentence*.
+
+    *action*: what these pages are for. The policies' answer on it is kept, so that a refused look has its reference.
+    """
     person = person_of(request)
     if not person.roles & allowed:
+        enforcement.ask_act(person, action, at=timezone.now())
         raise forbidden(request, sentence)
     return person
 

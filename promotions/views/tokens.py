@@ -22,6 +22,7 @@ from datasets import tokens
 from datasets.errors import Refused
 from datasets.models import ServiceToken
 from datasets.people import Person
+from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from promotions import refusals
 from promotions.readers.tokens import account_lines, all_tokens, history_of, lines, senders, service_accounts
@@ -150,7 +151,7 @@ def _usual(request: HttpRequest, now: datetime) -> dict[str, Any]:
 def admin_of(request: HttpRequest) -> Person:
     """The admin who asks; everyone else is told that these pages are an admin's."""
     sentence = "Only an admin sees and changes service accounts and their tokens."
-    return person_in(request, frozenset({Role.ADMIN}), sentence)
+    return person_in(request, frozenset({Role.ADMIN}), Action.MANAGE_ROLES, sentence)
 
 
 def place(form: forms.Form, refusal: Refused) -> None:

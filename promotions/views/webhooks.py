@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from datasets.errors import Refused
 from datasets.people import Person
+from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from promotions import webhooks
 from promotions.models import WebhookEndpoint
@@ -182,7 +183,8 @@ def public_key(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - whoever 
 
 
 def _admin_of(request: HttpRequest) -> Person:
-    return person_in(request, frozenset({Role.ADMIN}), "Only an admin sees and changes webhooks.")
+    sentence = "Only an admin sees and changes webhooks."
+    return person_in(request, frozenset({Role.ADMIN}), Action.MANAGE_ROLES, sentence)
 
 
 def _endpoint_or_404(webhook_pk: int) -> WebhookEndpoint:

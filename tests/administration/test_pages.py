@@ -169,7 +169,7 @@ def test_who_confirms_nothing_on_the_page(world, as_, name, status):
     change, size = role_for(world), ledger.size()
     answer = as_(name).post(f"/administration/changes/{change.pk}/", {"act": "confirm", "password": PASSWORD})
     assert (answer.status_code, world.person("nobody").roles) == (status, frozenset())
-    assert ledger.size() == size + (status == 409), "a refused try is in the ledger"
+    assert ledger.size() == size + 1, "a refused try is in the ledger"
 
 
 @pytest.mark.parametrize("act", ["", "drop", "confirm\x00"])

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from audit import ledger
 from audit.events import Event
+from datasets.models import PolicyDecision
 from tests.world import PASSWORD, World
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +30,7 @@ def test_a_refused_try_is_in_the_ledger_and_on_the_page(client, name, args, who)
     looked = client.get(reverse(name, args=args))
     assert looked.status_code == 403
     assert ledger.size() == size  # looking is no act
+    assert PolicyDecision.objects.get(principal=who).decision_id in looked.content.decode()
     tried = client.post(reverse(name, args=args), {})
     assert tried.status_code == 403
     entry = ledger.entries()[0]

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from datasets.errors import Refused
 from datasets.people import Person
+from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from promotions.views.asking import person_in
 
@@ -24,12 +25,14 @@ LOOKS = frozenset({Role.ADMIN, Role.COUNCIL, Role.AUDITOR})
 
 def viewer_of(request: HttpRequest) -> Person:
     """Who asks, when they may look; everyone else is told whose pages these are."""
-    return person_in(request, LOOKS, "Only admins, the council and auditors see labels, people and changes.")
+    sentence = "Only admins, the council and auditors see labels, people and changes."
+    return person_in(request, LOOKS, Action.MANAGE_LABELS, sentence)
 
 
 def admin_of(request: HttpRequest) -> Person:
     """The admin who acts."""
-    return person_in(request, frozenset({Role.ADMIN}), "Only an admin changes labels, roles, grants and accounts.")
+    sentence = "Only an admin changes labels, roles, grants and accounts."
+    return person_in(request, frozenset({Role.ADMIN}), Action.MANAGE_ROLES, sentence)
 
 
 def is_admin(person: Person) -> bool:
