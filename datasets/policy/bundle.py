@@ -32,6 +32,10 @@ _QUERY = "decision = data.kfm.policy.decision"
 _UNDEFINED = "undefined"
 
 
+#: Questions whose answers an evaluator remembers; each takes about 2 KB.
+MOST_REMEMBERED = 8192
+
+
 class PolicyUndefined(Exception):  # noqa: N818 - it is an answer of the engine, named as Rego names it
     """The engine had no value for the decision."""
 
@@ -124,14 +128,24 @@ class _CompiledPolicies:
 
 
 class _TimeLimitedPolicies:
-    """Given policies, asked by any thread, answering in time or raising ``PolicyTimeout``."""
+    """Given policies, asked by any thread, answering in time or raising ``PolicyTimeout``.
+
+    Rules are functions of their input, or no decision could be replayed; so what was answered is remembered. That also
+    bounds what the engine costs: rego-cpp 1.5 keeps about 22 KB of every question for good, which a console that runs
+    for years could not afford. What raised is asked again.
+    """
 
     def __init__(self, sources: tuple[tuple[str, str], ...], seconds: float) -> None:
         self.sources: Mapping[str, str] = dict(sources)
         self._ask = TimeLimited(lambda: _CompiledPolicies(sources), seconds=seconds, compile_seconds=COMPILE_SECONDS)
+        self._answered = lru_cache(maxsize=MOST_REMEMBERED)(self._answer)
 
     def __call__(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
-        return self._ask(document)
+        answer: dict[str, Any] = json.loads(self._answered(json.dumps(document, sort_keys=True)))
+        return answer
+
+    def _answer(self, question: str) -> str:
+        return json.dumps(self._ask(json.loads(question)))
 
 
 @lru_cache(maxsize=16)

@@ -45,6 +45,10 @@ _NEEDS_BYTES_FACT: frozenset[str] = frozenset({"download", "publish", "assess"})
 _NEEDS_NO_DATASET: frozenset[str] = frozenset({"register", "read_ledger", "manage_labels", "manage_roles"})
 
 
+#: What no rule is shown: like versions are decided alike, whatever their names. The hour, only under an embargo.
+_UNSEEN = frozenset({"dataset_slug", "dataset_version_id"})
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     decision: Outcome
@@ -198,13 +202,13 @@ def _input_document(
         "action": request.action,
         "role": request.role,
         "roles": sorted(effective_roles(request)),
-        "resource": resource.as_json(),
+        "resource": {name: fact for name, fact in resource.as_json().items() if name not in _UNSEEN},
         "label": new.as_json() if new is not None else None,
         "current_label": old.as_json() if old is not None else None,
         "tightening": old is not None and new is not None and is_tightening(old, new),
         "required_obligations": [item.as_json() for item in required],
         "applied_obligations": [item.as_json() for item in parse_obligations(resource.applied_obligations)],
-        "evaluated_at": evaluated_at,
+        "evaluated_at": evaluated_at if resource.embargo_until is not None else None,
     }
 
 

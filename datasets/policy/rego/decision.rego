@@ -1,6 +1,7 @@
 # The one document that is asked for: data.kfm.policy.decision. Default deny (design §6).
 # input: {action, role, roles, resource, label, current_label, tightening, required_obligations, applied_obligations,
-#         evaluated_at}. Every rule below adds to `allow` or to `deny`; one `deny` outweighs every `allow`.
+#         evaluated_at}; the resource without its ids, the time only where an embargo is set: like versions are decided
+#         alike. Every rule below adds to `allow` or to `deny`; one `deny` outweighs every `allow`.
 package kfm.policy
 
 import rego.v1
