@@ -15,7 +15,6 @@ from datasets.registry import record_spec
 from datasets.runs import current_files
 from datasets.steps import catalog, leak_check
 from datasets.stores import console_store
-from promotions import dossier, gates
 from promotions.states import State
 from tests.world import SPEC, World, wells
 
@@ -41,11 +40,6 @@ def run(world, content=None, **upload):
     job = world.run(world.acquire(content or places(), **upload))
     assert job.version is not None, job.failure
     return job.version
-
-
-def codes(world, version):
-    results = dossier.gather(world.standing(version)).results
-    return {finding.code for finding in results[gates.LETTERS.index("C")].findings}
 
 
 def report(version):
