@@ -15,6 +15,7 @@ from datasets.catalogs.prov_records import (
     ELEMENTS,
     OWN_PREFIXES,
     RELATIONS,
+    Bundle,
     MalformedProvError,
     Record,
     checked_time,
@@ -50,8 +51,8 @@ def is_notation(raw: bytes) -> bool:
     return _START.match(raw[:65_536].decode("utf-8", "replace").lstrip("\ufeff")) is not None
 
 
-def records_from_notation(raw: bytes) -> list[list[Record]]:
-    """One list of records a bundle, the document's own first. MalformedProvError."""
+def bundles_from_notation(raw: bytes) -> list[Bundle]:
+    """The document's own records first, then each bundle's. MalformedProvError."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -84,9 +85,9 @@ class _Reader:
         self._counted, self._lines = 0, 1
         self._kind, self._value, self._place = next(self._rest)
 
-    def document(self) -> list[list[Record]]:
+    def document(self) -> list[Bundle]:
         self._expect("document")
-        bundles = self._bundle(OWN_PREFIXES, "endDocument")
+        bundles = self._bundle(None, OWN_PREFIXES, "endDocument")
         if self._kind != "end":
             raise self._malformed("Something follows endDocument.")
         return bundles
@@ -110,28 +111,30 @@ class _Reader:
             raise self._malformed(f"{value} is expected here, not {self._value!r:.60}.")
         self._next()
 
-    def _bundle(self, known: Mapping[str, str], last: str) -> list[list[Record]]:
+    def _bundle(self, name: str | None, known: Mapping[str, str], last: str) -> list[Bundle]:
+        """One instance, and those within it; a bundle holds no bundle (PROV-DM §5.4)."""
+        where = self._where()
         known = self._prefixes(known)
         own: list[Record] = []
-        inner: list[list[Record]] = []
+        inner: list[Bundle] = []
         while self._value != last:
             if self._kind != "name":
                 raise self._malformed(f"An expression or {last} is expected here, not {self._value!r:.60}.")
             if self._value == "bundle" and last == "endDocument":
                 self._next()
-                self._name(known)
-                inner += self._bundle(known, "endBundle")
+                inner += self._bundle(self._name(known), known, "endBundle")
             else:
                 own += self._expression(known)
         self._next()
-        return [own, *inner]
+        return [Bundle(name, where, own), *inner]
 
-    def _prefixes(self, known: Mapping[str, str]) -> Mapping[str, str]:
+    def _prefixes(self, outer: Mapping[str, str]) -> Mapping[str, str]:
+        known = dict(outer)
         while self._value in {"prefix", "default"} and self._kind == "name":
             declared = self._next() if self._value == "default" else (self._next(), self._next())[1]
             if self._kind != "iri":
                 raise self._malformed(f"The namespace of {declared!r:.60} is written as <IRI>.")
-            known = {**known, declared: self._next()[1:-1]}
+            known[declared] = self._next()[1:-1]
         return known
 
     def _name(self, known: Mapping[str, str]) -> str:

@@ -1,6 +1,6 @@
 """Whether the events of PROV records can have happened in one order: W3C PROV-CONSTRAINTS 30-49.
 
-Decides which events could only come before themselves; never compares clock times (PROV does not) and never reads
+Decides which events could only come before themselves; never compares clock times (prov_clock does) and never reads
 bytes. An entity's generation and invalidation, an activity's start and end are one event each. Serves clause D1.
 """
 
@@ -20,21 +20,30 @@ Node = TypeVar("Node", bound=Hashable)
 
 def impossible_events(records: Sequence[Record]) -> list[Event]:
     """The events that would come strictly before themselves, sorted: ``(kind of event, identifier)``."""
+    edges = event_edges(records)
+    return sorted({before for before, after in ring_edges(edges) if edges[before][after]})
+
+
+def event_edges(records: Sequence[Record]) -> dict[Event, dict[Event, bool]]:
+    """Each event, the events that it does not come after, and whether it comes strictly before them."""
     edges: dict[Event, dict[Event, bool]] = defaultdict(dict)
     for index, record in enumerate(records):
         for before, after, strict in _steps(record, f"#{index}"):
             edges[before][after] = edges[before].get(after, False) or strict
-    return sorted({before for before, after in ring_edges(edges) if edges[before][after]})
+    return edges
 
 
 def ring_edges(edges: Mapping[Node, Mapping[Node, object]]) -> list[tuple[Node, Node]]:
     """The edges that lie on a ring: both ends in one strongly connected component."""
-    component = _components(edges)
+    component = components(edges)
     return [(one, other) for one, targets in edges.items() for other in targets if component[one] == component[other]]
 
 
-def _components(edges: Mapping[Node, Mapping[Node, object]]) -> dict[Node, int]:
-    """The number of each node's strongly connected component (Kosaraju), in time linear in the edges."""
+def components(edges: Mapping[Node, Mapping[Node, object]]) -> dict[Node, int]:
+    """The number of each node's strongly connected component (Kosaraju), in time linear in the edges.
+
+    An edge leads to its own component or to one of a higher number.
+    """
     finished: list[Node] = []
     seen: set[Node] = set()
     backwards: dict[Node, list[Node]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Strict reading of RDF bytes (Turtle, N-Triples, JSON-LD): triples, or findings that say why not.
+"""Strict reading of RDF bytes (Turtle, TriG, N-Triples, JSON-LD): triples, or findings that say why not.
 
 Decides syntax, ill-typed literals and undeclared prefixes; never what a vocabulary requires, and never the network: a
 remote JSON-LD context that the caller did not supply is "cannot check", not a failure of the document.
@@ -8,8 +8,8 @@ Serves clause D1.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pyoxigraph as ox
@@ -21,6 +21,7 @@ from datasets.catalogs.namespaces import XSD
 from datasets.catalogs.xsd_forms import may_mean
 
 Triples = tuple[ox.Triple, ...]
+_FORMATS: Final = {"turtle": ox.RdfFormat.TURTLE, "trig": ox.RdfFormat.TRIG, "ntriples": ox.RdfFormat.N_TRIPLES}
 _SCHEMES: Final = frozenset(
     [
         "http",
@@ -44,10 +45,15 @@ _SCHEMES: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RdfReading:
-    """``triples`` is None when the bytes could not be read; ``findings`` then says why."""
+    """``triples`` is None when the bytes could not be read; ``findings`` then says why.
+
+    ``named`` tells the triples of each named graph, which are among ``triples`` too; None names the default graph. It
+    is empty when there is no other.
+    """
 
     triples: Triples | None
     findings: tuple[Finding, ...]
+    named: Mapping[str | None, Triples] = field(default_factory=dict)
 
 
 def detect_media(raw: bytes) -> str:
@@ -56,12 +62,12 @@ def detect_media(raw: bytes) -> str:
 
 
 def read_rdf(raw: bytes, media: str | None = None, contexts: Mapping[str, bytes] | None = None) -> RdfReading:
-    """Triples of all graphs in the bytes. ``media``: ``turtle``, ``ntriples``, ``jsonld`` or None to look at the bytes.
+    """Triples of all graphs. ``media``: ``turtle``, ``trig``, ``ntriples``, ``jsonld`` or None to look at the bytes.
 
     ``contexts`` maps the address of a remote JSON-LD context to its bytes.
     """
     media = media or detect_media(raw)
-    if media not in {"turtle", "ntriples", "jsonld"}:
+    if media not in {*_FORMATS, "jsonld"}:
         return _unread("cannot_check", f"{media} can't be read here.", "Give Turtle, N-Triples or JSON-LD.", "error")
     early: list[Finding] = []
     if media == "jsonld":
@@ -69,12 +75,20 @@ def read_rdf(raw: bytes, media: str | None = None, contexts: Mapping[str, bytes]
         if isinstance(prepared, RdfReading):
             return prepared
         raw, early = prepared
-    formats = {"turtle": ox.RdfFormat.TURTLE, "ntriples": ox.RdfFormat.N_TRIPLES, "jsonld": ox.RdfFormat.JSON_LD}
     try:
-        triples = tuple(quad.triple for quad in ox.parse(raw, format=formats[media], base_iri="kfm://base/"))
+        quads = tuple(ox.parse(raw, format=_FORMATS.get(media, ox.RdfFormat.JSON_LD), base_iri="kfm://base/"))
     except (SyntaxError, ValueError, OSError) as error:
         return _unread("rdf_syntax", f"Not valid {media}: {error}"[:500], "Mend the syntax.")
-    return RdfReading(triples, (*early, *_ill_typed(triples)))
+    triples = tuple(quad.triple for quad in quads)
+    return RdfReading(triples, (*early, *_ill_typed(triples)), _named(quads))
+
+
+def _named(quads: Iterable[ox.Quad]) -> dict[str | None, Triples]:
+    graphs: dict[str | None, list[ox.Triple]] = {}
+    for quad in quads:
+        name = None if isinstance(quad.graph_name, ox.DefaultGraph) else str(quad.graph_name)
+        graphs.setdefault(name, []).append(quad.triple)
+    return {name: tuple(triples) for name, triples in graphs.items()} if graphs.keys() - {None} else {}
 
 
 def _unread(code: str, message: str, fix: str, kind: Any = "violated", where: str = "") -> RdfReading:

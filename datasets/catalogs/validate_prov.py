@@ -17,26 +17,23 @@ from audit.canonical import StrictJsonError, parse_strict
 from audit.findings import Finding
 from datasets.catalogs.literals import check_literals, check_prefixes
 from datasets.catalogs.namespaces import KFM, PROV, agent_iri
+from datasets.catalogs.prov_clock import clock_faults
 from datasets.catalogs.prov_constraints import check_constraints
-from datasets.catalogs.prov_notation import is_notation, records_from_notation
-from datasets.catalogs.prov_rdf import records_from_rdf
-from datasets.catalogs.prov_records import (
-    MalformedProvError,
-    Record,
-    malformed,
-    read_xml,
-    records_from_json,
-    records_from_xml,
-)
+from datasets.catalogs.prov_json import bundles_from_json
+from datasets.catalogs.prov_normal_form import normal_form
+from datasets.catalogs.prov_notation import bundles_from_notation, is_notation
+from datasets.catalogs.prov_rdf import ill_timed, records_from_rdf
+from datasets.catalogs.prov_records import Bundle, MalformedProvError, bundle_names, malformed
+from datasets.catalogs.prov_xml import bundles_from_xml, read_xml
 from datasets.catalogs.rdf_reading import RdfReading, Triples, read_rdf
 from datasets.catalogs.triplet import Statements
 
 Media = Literal["turtle", "ntriples", "jsonld", "rdfxml", "provjson", "provxml", "provn"]
 _XML: Final = re.compile(rb"<(\?|!DOCTYPE|!--|[A-Za-z_][\w.-]*(:[A-Za-z_][\w.-]*)?[\s/>])")
-_READERS: Final[dict[str, Callable[[bytes], list[list[Record]]]]] = {
-    "provjson": records_from_json,
-    "provxml": records_from_xml,
-    "provn": records_from_notation,
+_READERS: Final[dict[str, Callable[[bytes], list[Bundle]]]] = {
+    "provjson": bundles_from_json,
+    "provxml": bundles_from_xml,
+    "provn": bundles_from_notation,
 }
 _APPROVING: Final = {"reviewer", "steward"}
 """Design §6: these two sign every release; a label may ask for more."""
@@ -54,17 +51,17 @@ def validate_prov(
     media = media or detect_prov_media(raw)
     if media in _READERS:
         return _records_form(raw, media, profile)
-    reading = _rdf_xml(raw) if media == "rdfxml" else read_rdf(raw, media, contexts)
+    reading = _read(raw, media, profile, contexts)
     if reading.triples is None:
         return list(reading.findings)
     findings = [found for found in reading.findings if profile == "kfm" or found.code != "undeclared_prefix"]
     if not any(PROV in str(triple) for triple in reading.triples):
         findings.append(Finding("no_provenance", "", "The document says nothing in PROV's terms.", _REBUILD, "missing"))
         return findings
-    findings += check_constraints(
-        records_from_rdf(reading.triples), flattened=profile == "core" and _holds_bundles(reading.triples)
-    )
+    findings += ill_timed(reading.triples)
+    findings += _constraints(reading.triples, reading.named if profile == "core" else {}, profile)
     if profile == "kfm":
+        findings += clock_faults(normal_form(records_from_rdf(reading.triples))[0])
         findings += [*_kfm_findings(reading.triples), *check_literals(reading.triples), *check_prefixes(raw)]
     return findings
 
@@ -85,6 +82,24 @@ def detect_prov_media(raw: bytes) -> Media:
     return "jsonld" if linked else "provjson"
 
 
+def _read(raw: bytes, media: Media, profile: str, contexts: Mapping[str, bytes] | None) -> RdfReading:
+    """The graphs in the bytes. What is no Turtle may be TriG, which PROV-O uses for bundles; KFM's own is none."""
+    if media == "rdfxml":
+        return _rdf_xml(raw)
+    reading = read_rdf(raw, media, contexts)
+    if reading.triples is None and media == "turtle" and profile == "core":
+        with_bundles = read_rdf(raw, "trig")
+        return reading if with_bundles.triples is None else with_bundles
+    return reading
+
+
+def _constraints(triples: Triples, named: Mapping[str | None, Triples], profile: str) -> list[Finding]:
+    """Each named graph is a bundle, judged by itself as the rest is (PROV-CONSTRAINTS §7.2)."""
+    if named:
+        return [found for graph in named.values() for found in check_constraints(records_from_rdf(graph))]
+    return check_constraints(records_from_rdf(triples), flattened=profile == "core" and _holds_bundles(triples))
+
+
 def _holds_bundles(triples: Triples) -> bool:
     """Whether a form that has no place for bundles speaks of two or more, whose statements it can't keep apart."""
     return len(Statements(triples).instances(PROV + "Bundle")) > 1
@@ -95,8 +110,9 @@ def _records_form(raw: bytes, media: str, profile: str) -> list[Finding]:
         bundles = _READERS[media](raw)
     except MalformedProvError as error:
         return [malformed(error)]
-    findings = [found for records in bundles for found in check_constraints(records)]
-    if not any(bundles):
+    findings = list(bundle_names(bundles))
+    findings += [found for bundle in bundles for found in check_constraints(bundle.records)]
+    if not any(bundle.records for bundle in bundles):
         findings.append(Finding("no_provenance", "", "The document holds no record.", _REBUILD, "missing"))
     if profile == "kfm":
         findings.append(

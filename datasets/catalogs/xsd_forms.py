@@ -63,6 +63,9 @@ _FORMS: Final = {
     }.items()
 }
 _YEAR_MONTH_DAY: Final = re.compile(r"(-?\d+)-(\d\d)-(\d\d)", re.ASCII)
+_PARTS: Final = re.compile(
+    r"(-?\d+)-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:(Z)|([+-])(\d\d):(\d\d))?", re.ASCII
+)
 
 
 def may_mean(name: str, text: str) -> bool:
@@ -74,6 +77,27 @@ def may_mean(name: str, text: str) -> bool:
     if not _FORMS[name].fullmatch(text):
         return False
     return name not in _DATED or _is_day(text)
+
+
+def instant(text: str) -> tuple[bool, int, str] | None:
+    """The moment that an ``xsd:dateTime`` means: (whether it names its offset, seconds, digits after the point).
+
+    Two texts of one moment give one value, and values of one kind are in the order of time; a text with an offset and
+    one without are never equal (XSD 1.1 §3.3.7.1). None when the text is no ``dateTime`` or its year is past counting.
+    """
+    found = _PARTS.fullmatch(text) if may_mean("dateTime", text) else None
+    if found is None or len(found[1]) > _LONGEST_BOUND:
+        return None
+    minutes = (int(found[10]) * 60 + int(found[11])) * (-1 if found[9] == "-" else 1) if found[9] else 0
+    days = _days(int(found[1]), int(found[2]), int(found[3]))
+    seconds = ((days * 24 + int(found[4])) * 60 + int(found[5]) - minutes) * 60 + int(found[6])
+    return bool(found[8] or found[9]), seconds, (found[7] or "").rstrip("0")
+
+
+def _days(year: int, month: int, day: int) -> int:
+    """Days since a day long past, in the proleptic Gregorian calendar; a year begins in March, so February ends it."""
+    year, month = (year, month - 3) if month > 2 else (year - 1, month + 9)  # noqa: PLR2004
+    return year * 365 + year // 4 - year // 100 + year // 400 + (month * 153 + 2) // 5 + day
 
 
 def _in_range(text: str, least: int | None, most: int | None) -> bool:

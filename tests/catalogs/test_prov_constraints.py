@@ -142,9 +142,9 @@ def test_d1_ordering_takes_time_linear_in_the_records():
         Record("wasDerivedFrom", None, {"generatedEntity": f"e{n + 1}", "usedEntity": f"e{n}"}, f"{n}")
         for n in range(20_000)
     ]
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert check_constraints(chain) == []
-    assert time.perf_counter() - begun < 10
+    assert time.process_time() - begun < 10
     closed = [*chain, Record("wasDerivedFrom", None, {"generatedEntity": "e0", "usedEntity": "e20000"}, "last")]
     assert {finding.code for finding in check_constraints(closed)} == {"prov_ordering"}
 
