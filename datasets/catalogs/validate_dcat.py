@@ -7,20 +7,18 @@ An undeclared JSON-LD prefix is legal RDF (it makes an absolute IRI), so only ``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import pyoxigraph as ox
-import rdflib
-from rdflib.namespace import SH
 
 from audit.canonical import StrictJsonError, parse_strict
 from audit.findings import Finding
 from datasets.catalogs.literals import check_literals, check_prefixes
 from datasets.catalogs.namespaces import DCAT, KFM, RDF
 from datasets.catalogs.rdf_reading import Triples, read_rdf
+from datasets.catalogs.shacl import shape_findings
 
 SHAPES: Final = Path(__file__).parent / "shapes" / "kfm_dcat.ttl"
 _REBUILD: Final = "Rebuild the catalog from the facts."
@@ -45,12 +43,12 @@ def validate_dcat(
     findings = [found for found in reading.findings if profile == "kfm" or found.code != "undeclared_prefix"]
     if not reading.triples:
         findings.append(Finding("dcat_empty", "", "The document states nothing in RDF.", _REBUILD, "missing"))
-    files = [*([SHAPES] if profile == "kfm" else []), *shapes]
+    own = [SHAPES] if profile == "kfm" else []
     if profile == "kfm":
         findings += [*_one_dataset(reading.triples), *_notices(reading.triples)]
         findings += [*check_literals(reading.triples), *check_prefixes(raw)]
-    if files and reading.triples:
-        findings += _shape_findings(reading.triples, files)
+    if reading.triples and (own or shapes):
+        findings += shape_findings(reading.triples, own, shapes)
     return findings
 
 
@@ -81,67 +79,3 @@ def _notices(triples: Triples) -> Iterator[Finding]:
         if isinstance(owed, dict) and owed.get("type") == "show_notice" and (subject, owed.get("message")) not in shown:
             message = "A notice that policy asks for is not shown in kfm:notice."
             yield Finding("notice_missing", f"{subject} kfm:notice", message, _REBUILD, "missing")
-
-
-def graph_of(triples: Iterable[ox.Triple]) -> rdflib.Graph:
-    """The same triples as an rdflib graph, by way of N-Triples."""
-    lines = ox.serialize(triples, format=ox.RdfFormat.N_TRIPLES)
-    return rdflib.Graph().parse(data=lines, format="nt")
-
-
-def _shape_findings(triples: Triples, files: Sequence[Path]) -> list[Finding]:
-    import pyshacl  # half a second to import, and most processes judge no shapes
-
-    try:
-        shapes = _shapes(tuple((str(path), path.stat().st_mtime_ns) for path in files))
-    except OSError as error:
-        return [_unchecked(str(error.filename), f"The shapes could not be read: {error.strerror}.")]
-    except _NotTurtleError as error:
-        return [_unchecked(str(error), "The shapes are not Turtle.")]
-    data = graph_of(triples)
-    try:
-        _, report, _ = pyshacl.validate(
-            data, shacl_graph=shapes, inference="none", advanced=False, do_owl_imports=False
-        )
-    except (
-        pyshacl.errors.ShapeLoadError,
-        pyshacl.errors.ConstraintLoadError,
-        pyshacl.errors.ReportableRuntimeError,
-    ) as error:
-        return [_unchecked("", f"The shapes could not be applied: {error}")]
-    if not isinstance(report, rdflib.Graph):
-        return [_unchecked("", f"The shapes could not be applied: {report}")]
-    return sorted(_results(report), key=lambda found: (found.where, found.code, found.message))
-
-
-class _NotTurtleError(ValueError):
-    """A shapes file is not Turtle; the text names it."""
-
-
-@lru_cache(maxsize=8)
-def _shapes(files: tuple[tuple[str, int], ...]) -> rdflib.Graph:
-    """The shapes of all files in one graph, read once as long as no file changes. OSError, _NotTurtleError."""
-    shapes = rdflib.Graph()
-    for path, _changed in files:
-        reading = read_rdf(Path(path).read_bytes(), "turtle")
-        if reading.triples is None:
-            raise _NotTurtleError(f"{path}: {reading.findings[0].message}")
-        shapes += graph_of(reading.triples)
-    return shapes
-
-
-def _unchecked(where: str, message: str) -> Finding:
-    return Finding("cannot_check", where, message[:500], "Give SHACL shapes in Turtle that stand alone.", "error")
-
-
-def _results(report: rdflib.Graph) -> Iterator[Finding]:
-    for result in report.subjects(rdflib.RDF.type, SH.ValidationResult):
-        if report.value(result, SH.resultSeverity) != SH.Violation:
-            continue
-        focus, path = report.value(result, SH.focusNode), report.value(result, SH.resultPath)
-        component: Any = report.value(result, SH.sourceConstraintComponent)
-        name = str(component).rsplit("#", 1)[-1]
-        place = f"{focus} {path}" if isinstance(path, rdflib.URIRef) else str(focus)
-        message = str(report.value(result, SH.resultMessage) or name)
-        kind: Literal["missing", "violated"] = "missing" if name == "MinCountConstraintComponent" else "violated"
-        yield Finding("shape_violation", place, f"{message} ({name})"[:500], _REBUILD, kind)

@@ -1,21 +1,26 @@
-"""Prints what it takes to write many DCAT records, as Turtle and as JSON-LD: ours and rdflib's, in one run.
+"""Prints what it takes to write many DCAT records, as Turtle and as JSON-LD: ours and rdflib's, side by side.
 
-Run: ``python -m tests.benchmarks.bench_dcat [DATASETS…]`` (5000 50000 unless told). Asserts nothing. Ours is measured
-twice: from facts, where every version is new, and as the catalogue streams it, from records that are stored already
-(one changed version is built once, when it is cataloged). rdflib serializes the very same triples out of a graph that
-holds them; filling the graph is not counted. Its Turtle takes minutes for some thousands of datasets, so it is measured
-up to ``RDFLIB_MOST`` of them, and what is above is reckoned from its own growth, and said to be so.
+Run: ``python -m tests.benchmarks.bench_dcat [--datasets 5000 50000] [--forms turtle json-ld] [--engines …]
+[--limit 1800]``. Asserts nothing. Ours is measured twice: ``facts`` builds every version anew, ``streamed`` joins
+stored records as the catalogue does (one changed version is built once, when it is cataloged). ``rdflib`` serializes
+the very same triples out of a graph that holds them; filling it is not counted. ``rdflib-bound`` is the same with
+KFM's prefixes bound beforehand, the kindest that can be done for it. Each measurement has a process of its own, and one
+that takes more than the limit, filling included, is stopped and said not to have ended. All seconds are processor
+time: the wall clock of a busy machine tells of the others' work too.
 """
 
 from __future__ import annotations
 
-import math
+import argparse
+import json
 import os
 import resource
+import signal
+import subprocess
 import sys
 import time
-import tracemalloc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pyoxigraph as ox
 import rdflib
@@ -23,10 +28,10 @@ import rdflib
 from datasets.catalogs.catalogue import Record, catalogue_json_ld, catalogue_turtle
 from datasets.catalogs.dcat import build_dcat, build_dcat_turtle
 from datasets.catalogs.facts import CatalogFacts
+from datasets.catalogs.namespaces import PREFIXES
 from tests.catalogs.facts_world import facts
 
 IRI = "https://kfm.example/api/v1/dcat/catalog"
-RDFLIB_MOST = int(os.environ.get("RDFLIB_MOST", "5000"))
 JOIN = {"turtle": (catalogue_turtle, build_dcat_turtle), "json-ld": (catalogue_json_ld, build_dcat)}
 
 
@@ -35,64 +40,90 @@ def some_facts(count: int) -> Iterator[CatalogFacts]:
         yield facts(dataset_slug=f"set_{number:06}", title=f"Set {number}", keywords=(f"word {number % 97}",))
 
 
-def records(form: str, count: int) -> list[Record]:
+def records(form: str, count: int) -> Iterator[Record]:
     build = JOIN[form][1]
-    return [(f"kfm://dataset/{one.dataset_slug}@{one.dataset_version_id}", build(one)) for one in some_facts(count)]
+    for one in some_facts(count):
+        yield f"kfm://dataset/{one.dataset_slug}@{one.dataset_version_id}", build(one)
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Seconds of processor time: the wall clock of a busy machine tells of the others' work too."""
+def timed(work: Callable[[], int]) -> dict[str, float]:
+    """The seconds of processor time that *work* takes, and the bytes that it says it wrote."""
     begun = time.process_time()
-    work()
-    return time.process_time() - begun
+    size = work()
+    return {"seconds": time.process_time() - begun, "bytes": size}
 
 
-def drained(parts: Iterable[bytes]) -> int:
-    return sum(len(part) for part in parts)
+def from_facts(form: str, count: int) -> dict[str, float]:
+    build, made = JOIN[form][1], list(some_facts(count))
+    return timed(lambda: sum(len(build(one)) for one in made))
 
 
-def by_rdflib(form: str, count: int) -> float:
-    """Seconds that rdflib serializes; its graph is filled before."""
-    lines = b"".join(
-        ox.serialize(ox.parse(raw, format=ox.RdfFormat.TURTLE), format=ox.RdfFormat.N_TRIPLES)
-        for _, raw in records("turtle", count)
-    )
-    graph = rdflib.Graph().parse(data=lines, format="nt")
-    return timed(lambda: graph.serialize(format=form, encoding="utf-8"))
+def streamed(form: str, count: int) -> dict[str, float]:
+    join, held = JOIN[form][0], list(records(form, count))
+    runs = [timed(lambda: sum(len(part) for part in join(IRI, held))) for _ in range(3)]
+    return min(runs, key=lambda run: run["seconds"])
 
 
-def ours(form: str, counts: list[int]) -> dict[int, float]:
-    """Seconds to stream the catalogue, by the number of datasets."""
-    join, build = JOIN[form]
-    streamed = {}
-    for count in counts:
-        made = list(some_facts(count))
-        built = timed(lambda made=made: [build(one) for one in made])
-        held = records(form, count)
-        streamed[count] = min(timed(lambda held=held: drained(join(IRI, held))) for _ in range(3))
-        tracemalloc.start()
-        size = drained(join(IRI, held))
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        print(f"{form:<8} {count:>6} datasets, {size / 1e6:6.1f} MB: from facts {built:7.2f} s, streamed from stored "
-              f"records {streamed[count]:6.3f} s with {peak / 1024:.0f} KiB held at most")  # fmt: skip
-    return streamed
+def by_rdflib(form: str, count: int, *, bound: bool) -> dict[str, float]:
+    graph = rdflib.Graph()
+    for _, raw in records("turtle", count):
+        triples = (quad.triple for quad in ox.parse(raw, format=ox.RdfFormat.TURTLE))
+        graph.parse(data=ox.serialize(triples, format=ox.RdfFormat.N_TRIPLES), format="nt")
+    for prefix, iri in PREFIXES.items() if bound else ():
+        graph.bind(prefix, iri)
+    return timed(lambda: len(graph.serialize(format=form, encoding="utf-8")))
+
+
+ENGINES: dict[str, Callable[[str, int], dict[str, float]]] = {
+    "facts": from_facts,
+    "streamed": streamed,
+    "rdflib": lambda form, count: by_rdflib(form, count, bound=False),
+    "rdflib-bound": lambda form, count: by_rdflib(form, count, bound=True),
+}
+
+
+def in_a_process(engine: str, form: str, count: int, limit: int) -> dict[str, float] | None:
+    """The answer of one measurement in a process of its own; None when the kernel stopped it at *limit* seconds."""
+    call = [sys.executable, "-m", "tests.benchmarks.bench_dcat", "--one", engine, form, str(count)]
+    done = subprocess.run([*call, "--limit", str(limit)], capture_output=True, check=False)
+    if done.returncode == -signal.SIGXCPU:
+        return None
+    done.check_returncode()
+    answer: dict[str, float] = json.loads(done.stdout)
+    return answer
+
+
+def line(engine: str, told: dict[str, float] | None, limit: int, best: float | None) -> str:
+    if told is None:
+        least = f", at least {limit / best:.0f} times as long as streamed" if best and engine != "streamed" else ""
+        return f"  {engine:<13} not ended after {limit} s, the graph's filling included{least}"
+    times = f", {told['seconds'] / best:.0f} times as long as streamed" if best and engine != "streamed" else ""
+    return (f"  {engine:<13} {told['seconds']:9.3f} s, {told['bytes'] / 1e6:6.1f} MB, process at most "
+            f"{told['peak_mib']:.0f} MiB{times}")  # fmt: skip
 
 
 def main() -> None:
-    counts = [int(number) for number in sys.argv[1:]] or [5000, 50000]
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    for form in JOIN:
-        streamed = ours(form, counts)
-        steps = [RDFLIB_MOST // 4, RDFLIB_MOST // 2, RDFLIB_MOST]
-        taken = {count: by_rdflib(form, count) for count in steps}
-        print(f"rdflib, {form}: " + ", ".join(f"{count} in {seconds:.2f} s" for count, seconds in taken.items()))
-        growth = max(2.0, taken[steps[2]] / taken[steps[1]])  # it can't be less than linear; a busy machine may say so
-        for count, seconds in streamed.items():
-            slow = taken.get(count) or taken[steps[2]] * (count / steps[2]) ** math.log2(growth)
-            how = "measured" if count in taken else f"reckoned from {growth:.1f} times for each doubling, not measured"
-            print(f"  {count}: rdflib {slow:.0f} s ({how}); ours is {slow / seconds:.0f} times as quick")
-    print(f"most memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--datasets", type=int, nargs="+", default=[5000, 50000])
+    parser.add_argument("--forms", nargs="+", choices=JOIN, default=list(JOIN))
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
+    parser.add_argument("--limit", type=int, default=1800)
+    parser.add_argument("--one", nargs=3, metavar=("ENGINE", "FORM", "DATASETS"), help=argparse.SUPPRESS)
+    asked: Any = parser.parse_args()
+    if asked.one:
+        resource.setrlimit(resource.RLIMIT_CPU, (asked.limit, asked.limit + 5))
+        told = ENGINES[asked.one[0]](asked.one[1], int(asked.one[2]))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps(told | {"peak_mib": peak}))
+        return
+    for form in asked.forms:
+        for count in asked.datasets:
+            print(f"{form}, {count} datasets; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}", flush=True)
+            best: float | None = None
+            for engine in asked.engines:
+                told = in_a_process(engine, form, count, asked.limit)
+                best = told["seconds"] if engine == "streamed" and told else best
+                print(line(engine, told, asked.limit, best), flush=True)
 
 
 if __name__ == "__main__":
