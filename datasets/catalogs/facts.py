@@ -21,7 +21,7 @@ _TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z")
 _SLICE: Final = re.compile(r"\d{4}(-\d{2}(-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?Z)?)?)?")
 _KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _MEDIA: Final = re.compile(r"[a-z]+/[A-Za-z0-9.+_-]+(\s*;.*)?")
-_CODE: Final = re.compile(r"[A-Z]+:[A-Za-z0-9]+")
+_CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*:[A-Za-z0-9_.-]+")
 _COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
 
 #: Roles of artifacts that are records about the data; every other one may hold something of the data themselves.
@@ -58,7 +58,8 @@ class ArtifactFact:
     ``key``: names it in STAC assets and DCAT distributions, unique in the version, ``[A-Za-z0-9][A-Za-z0-9_.-]*``;
     ``path``: inside the version's processed zone; ``role``: ``data`` files become distributions (see
     ``CatalogFacts.distributed``), every role (``qa``, ``terms``, ``metadata``, …) an asset and an entity; ``run_id``:
-    the one run that produced it.
+    the one run that produced it; ``crs``: of a vector file, the code of its coordinates' system (``EPSG:4326``) as
+    recorded when it was made; ``""`` where none was.
     """
 
     key: str
@@ -69,6 +70,7 @@ class ArtifactFact:
     role: str
     run_id: str
     title: str = ""
+    crs: str = ""
 
     def __post_init__(self) -> None:
         _require(_KEY.fullmatch(self.key), f"Artifact key {self.key!r} must match {_KEY.pattern}.")
@@ -78,6 +80,7 @@ class ArtifactFact:
         _require(self.size_bytes >= 0, f"Artifact {self.key!r} has a negative size.")
         _require(_KEY.fullmatch(self.role), f"Artifact {self.key!r} has no role.")
         _require(_RUN_ID.fullmatch(self.run_id), f"Artifact {self.key!r}: {self.run_id!r} is no run id.")
+        _require(not self.crs or _CODE.fullmatch(self.crs), f"Artifact {self.key!r}: {self.crs!r} is no CRS code.")
 
 
 @dataclass(frozen=True, slots=True)

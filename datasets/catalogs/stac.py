@@ -63,10 +63,11 @@ def build_stac_item(facts: CatalogFacts) -> bytes:
     bbox = facts.published_bbox
     receipts = [_receipt_link(facts, run) for run in facts.runs if run.receipt_digest is not None]
     collection = addresses.stac_collection_url(facts)
+    placed = facts.grid is not None or any(item.crs for item in facts.artifacts)
     document: dict[str, Any] = {
         "type": "Feature",
         "stac_version": STAC_VERSION,
-        "stac_extensions": [FILE_EXTENSION, *([PROJECTION_EXTENSION] if facts.grid else [])],
+        "stac_extensions": [FILE_EXTENSION, *([PROJECTION_EXTENSION] if placed else [])],
         "id": facts.dataset_version_id,
         "collection": facts.dataset_slug,
         "geometry": None if bbox is None else envelope(bbox),
@@ -179,7 +180,7 @@ def _receipt_link(facts: CatalogFacts, run: RunFact) -> dict[str, str]:
 
 
 def _asset(facts: CatalogFacts, artifact: ArtifactFact) -> dict[str, Any]:
-    placed: dict[str, Any] = {}
+    placed: dict[str, Any] = {"proj:code": artifact.crs} if artifact.crs else {}
     if facts.grid is not None and artifact.role == "data":
         shape, transform = list(facts.grid.shape), list(facts.grid.transform)
         placed = {"proj:code": facts.grid.code or None, "proj:shape": shape, "proj:transform": transform}

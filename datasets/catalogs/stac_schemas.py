@@ -44,12 +44,22 @@ EXTENSIONS: Final = {
     for name, releases in _RELEASES.items()
     for release, reading in releases.items()
 }
-_REFERENCE: Final = re.compile(r'[^ <>"{}|\\^`]+').fullmatch
+REFERENCE: Final = r'^[^ <>"{}|\\^`]+$'
+"""An IRI reference holds no space, angle bracket or their like. STAC hrefs may be relative (1.1's best practices)."""
+_ADDRESS_FORMATS: Final = frozenset({"iri", "iri-reference"})
 VERSIONS: Final = ("1.0.0", "1.1.0")
 
 
 def _read(path: Path) -> Any:
-    return json.loads(path.read_text("utf-8"))
+    """A packaged schema, its address formats as a pattern: the engine asks Python for every single format."""
+    return json.loads(path.read_text("utf-8"), object_hook=_patterned)
+
+
+def _patterned(schema: dict[str, Any]) -> dict[str, Any]:
+    said = schema.get("format")
+    if isinstance(said, str) and said in _ADDRESS_FORMATS and "pattern" not in schema:
+        return {name: value for name, value in schema.items() if name != "format"} | {"pattern": REFERENCE}
+    return schema
 
 
 def _retrieve(uri: str) -> Any:
@@ -69,8 +79,7 @@ def _retrieve(uri: str) -> Any:
 
 
 def _is_reference(value: str) -> bool:
-    """STAC hrefs may be relative (STAC 1.1 best practices); an IRI reference holds no space or angle bracket."""
-    return _REFERENCE(value) is not None
+    return re.search(REFERENCE, value) is not None
 
 
 def _compiled(schema: Any) -> Any:

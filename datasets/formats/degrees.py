@@ -29,6 +29,7 @@ NO_DEGREES = (
     "Ask the upstream for the right system, or set normalization.crs to EPSG:4326 in the spec.",
 )
 _UNSAID = "OGC:CRS84"  # GeoParquet 1.1: what an absent crs means
+_CERTAIN = 100  # of PROJ's per cent; by default it names a system that is like this one to 70
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,8 @@ class Whereabouts:
 
     @property
     def code(self) -> str:
-        """``EPSG:26914`` where the system has a code, else empty."""
-        return ":".join(self.crs.to_authority() or ())
+        """``EPSG:26914`` where the system has a code, else empty; one that is only much like it has none."""
+        return ":".join(self.crs.to_authority(min_confidence=_CERTAIN) or ())
 
     @property
     def bbox(self) -> Bbox | None:

@@ -33,7 +33,16 @@ from datasets.receipts import instant
 from datasets.runs import NewFile, current_files, current_receipts, new_run_id, record_run
 from datasets.steps import leak_check, linking
 from datasets.steps.checking import work_path
-from datasets.steps.outgoing import RELEASED, bbox_of, fetch_data, generalization_of, grid_of, raster_of, released
+from datasets.steps.outgoing import (
+    RELEASED,
+    bbox_of,
+    fetch_data,
+    generalization_of,
+    grid_of,
+    raster_of,
+    released,
+    systems_of,
+)
 from datasets.steps.validate import DATA_PARTS, required_obligations, withholds
 from datasets.steps.workspace import Workspace, keep_json
 from datasets.stores import keep, read_document
@@ -133,7 +142,7 @@ def _links(
     for _, part, _, raw in built:
         by_part.setdefault(part, []).append(raw)
     earlier = [receipt for name, receipt in current_receipts(version).items() if name != "catalog"]
-    report = linking.report_on(version, by_part, earlier, files.values())
+    report = linking.report_on(version, by_part, earlier, files.values(), cataloged=False)
     path = work_path(version, "link-report.json")
     return [NewFile(keep_json(report, at=work.at), "work", linking.PART, path)] if report is not None else []
 
@@ -182,7 +191,7 @@ def catalog_facts(  # noqa: PLR0913 - the facts' own sources
     receipts = current_receipts(version)
     earlier = [run_fact(r) for name, r in receipts.items() if name != "catalog"]
     authority, raster = spec["upstream"]["authority"], raster_of(files)
-    generalization = generalization_of(files)
+    generalization, systems = generalization_of(files), systems_of(files)
     producers = {output.digest: run.run_id for run in reversed(earlier) for output in run.outputs}
     return CatalogFacts(
         dataset_slug=version.dataset.slug,
@@ -215,6 +224,7 @@ def catalog_facts(  # noqa: PLR0913 - the facts' own sources
                 role=role,
                 run_id=producers.get(files[part].artifact_id, files[part].receipt_id),
                 title=RASTER_TITLES.get(part, TITLES[part]) if raster else TITLES[part],
+                crs=systems.get(part, ""),
             )
             for part, (key, role) in RELEASED.items()
             if part in files

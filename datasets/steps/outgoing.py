@@ -30,6 +30,9 @@ RELEASED = {
     "qa_report": ("qa-report", "qa"),
     "terms": ("terms", "terms"),
 }
+#: What the run that made the data found of their coordinates' system: ``{"crs": code}``.
+SYSTEM_PART = "reference_system"
+GEOJSON_SYSTEM = "OGC:CRS84"  # RFC 7946 §4
 
 
 def released(files: Mapping[str, VersionArtifact]) -> list[str]:
@@ -61,6 +64,18 @@ def generalization_of(files: Mapping[str, VersionArtifact]) -> dict[str, Any] | 
         return None
     said: dict[str, Any] | None = json.loads(read_document(log.artifact_id)).get("generalization")
     return said
+
+
+def systems_of(files: Mapping[str, VersionArtifact]) -> dict[str, str]:
+    """The code of the coordinates' system of each vector file that goes out, by part.
+
+    As the run that made these data recorded it. Versions made before it was recorded say nothing of it, for their
+    catalogs must be made again as they were.
+    """
+    said, data = files.get(SYSTEM_PART), files.get("data")
+    if said is None or data is None or said.receipt_id != data.receipt_id:
+        return {}
+    return {"data": json.loads(read_document(said.artifact_id))["crs"], "preview": GEOJSON_SYSTEM}
 
 
 def bbox_of(files: Mapping[str, VersionArtifact], data: Path | None, spec: Mapping[str, Any]) -> Bbox | None:
@@ -97,3 +112,10 @@ def parquet_bbox(path: Path) -> Bbox | None:
     with pq.ParquetFile(path) as file:
         where = whereabouts(file)
     return None if where is None else where.bbox
+
+
+def parquet_system(path: Path) -> str:
+    """The code of the system that a GeoParquet file's coordinates are in; empty without a geometry, or a code."""
+    with pq.ParquetFile(path) as file:
+        where = whereabouts(file)
+    return "" if where is None else where.code

@@ -36,6 +36,7 @@ from datasets.previews import write_footprint, write_preview
 from datasets.runs import NewFile, current_files, new_run_id, record_run
 from datasets.steps.checking import Checked, check_rows, work_path
 from datasets.steps.normalize import PARQUET, Normalized
+from datasets.steps.outgoing import SYSTEM_PART, parquet_system
 from datasets.steps.workspace import Workspace, keep_json
 from datasets.stores import keep, read_document
 from datasets.zones import layout
@@ -259,7 +260,9 @@ def _verified(
 def _outgoing(
     version: DatasetVersion, path: Path, data: Artifact, work: Workspace, *, raster: Mapping[str, Any] | None = None
 ) -> list[NewFile]:
-    """The data that go out, and a preview drawn from these very bytes (of a raster: its footprint)."""
+    """The data that go out, a preview drawn from these very bytes (of a raster: its footprint), and what the catalogs
+    say of the system that vector data's coordinates are in.
+    """
     slug, version_id = version.dataset.slug, version.version_id
     target = work.directory / "preview.geojson"
     if raster is None:
@@ -268,7 +271,12 @@ def _outgoing(
         write_footprint(raster, target)
     preview = keep(target, media_type=GEOJSON, at=work.at)
     name = f"{slug}.parquet" if raster is None else f"{slug}.tif"
-    return [
+    files = [
         NewFile(data, "processed", "data", layout.artifact(slug, version_id, name)),
         NewFile(preview, "processed", "preview", layout.artifact(slug, version_id, "preview.geojson")),
     ]
+    system = parquet_system(path) if raster is None else ""
+    if system:
+        said = keep_json({"crs": system}, at=work.at)
+        files.append(NewFile(said, "work", SYSTEM_PART, work_path(version, "reference-system.json")))
+    return files

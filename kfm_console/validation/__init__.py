@@ -49,7 +49,12 @@ Validator = Callable[[bytes, str, Options], list[Finding]]
 
 def judge(kind: str, path: str, options: Options) -> dict[str, Any]:
     """The answer for one path: ``{path, kind, verdict, findings: [{code, where, message}]}``."""
-    findings = _findings(kind, path, options)
+    return judge_read(kind, path, read(kind, path), options)
+
+
+def judge_read(kind: str, path: str, raw: bytes | Finding, options: Options) -> dict[str, Any]:
+    """The answer of ``judge`` for what ``read`` gave for the path."""
+    findings = [raw] if isinstance(raw, Finding) else _findings(kind, path, raw, options)
     return {
         "path": path,
         "kind": kind,
@@ -72,13 +77,20 @@ def exit_code(verdicts: Iterable[str]) -> int:
     return 2 if "error" in found else int("fail" in found)
 
 
-def _findings(kind: str, path: str, options: Options) -> list[Finding]:
+def read(kind: str, path: str) -> bytes | Finding:
+    """What there is to judge at the path, or the finding that says why nothing can be read there."""
     try:
         raw = _read(path, literal_allowed=kind in LITERAL_KINDS)
     except OSError as error:
-        return [Finding("unreadable", "", f"The file cannot be read: {error.strerror or error}.", kind="error")]
+        return Finding("unreadable", "", f"The file cannot be read: {error.strerror or error}.", kind="error")
+    except ValueError:
+        return Finding("unreadable", "", "A file's name holds no NUL.", kind="error")
     if len(raw) > MAX_BYTES:
-        return [Finding("too_large", "", f"The file is larger than {MAX_BYTES} bytes.", kind="error")]
+        return Finding("too_large", "", f"The file is larger than {MAX_BYTES} bytes.", kind="error")
+    return raw
+
+
+def _findings(kind: str, path: str, raw: bytes, options: Options) -> list[Finding]:
     try:
         return VALIDATORS[kind](raw, path, options)
     except StrictJsonError as error:

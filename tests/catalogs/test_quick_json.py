@@ -24,6 +24,8 @@ def outcome(parse, raw):
         '{"a": 1, "a": 2}', "[NaN]", "[1e999]", "[-1e999]", "[" * 101 + "]" * 101, "[" * 100 + "]" * 100,
         "[" * 5_000 + "]" * 5_000, "9" * 5_000, "9" * 400, "-0", "1.0", '["\\ud800"]', '["\\ud83d\\ude00"]', "\ufeff{}",
         '{"a": {"b": [1, {"c": 1, "c": 2}]}}', '["]]]]", "[[["]', "", "nul", '{"ä": "ö"}', "[1,]", '"\x01"',
+        '{"a" : 1, "a" : 2}', '{"a"\n:1,"a"\t:2}', '{"a": "\\":", "a": 1}', '{"a": ":", "b": "\\": \\":"}',
+        '{"a" : 1, "a": "\\":"}', '[{"a": 1}, {"a": 2}]', '{"": 1, "": 2}', '{"a": {"a": 1}}', '{"\\n": 1, "\\n": 2}',
     ],
 )  # fmt: skip
 def test_quick_and_strict_reading_agree(text):
@@ -34,6 +36,11 @@ def test_quick_and_strict_reading_agree(text):
 @pytest.mark.parametrize("raw", [b"\xff", b'["\xed\xa0\x80"]', b"\xfe\xff\x00[", b'{"a":"\xc3"}'])
 def test_quick_and_strict_reading_agree_on_bytes_that_are_no_text(raw):
     assert outcome(parse_quickly, raw) == outcome(parse_strict, raw)
+
+
+def test_a_text_that_broke_off_leaves_nothing_counted_behind():
+    for text in ('{"a": {"b": 1}, "c": {"d": 2', '{"a": 1, "a": 2}', '{"a": 1, "b": 2}'):
+        assert outcome(parse_quickly, text.encode()) == outcome(parse_strict, text.encode())
 
 
 @pytest.mark.slow
