@@ -1,14 +1,15 @@
 """Upkeep on schedule: catalogs are compared with their facts, outside links are owed a look, and people are told once.
 
-Every version that is served or about to be signed is looked at at least once a day, the one looked at longest ago
-first, in slices that end in time. Decides no gate, and mends nothing: people do, by RB-DATA-050.
+Every version that is served or about to be signed is looked at at least once a day, in slices that end in time: those
+looked at longest ago, in turn with others, so that checks that can't be kept hold nobody up. Decides no gate, and mends
+nothing: people do, by RB-DATA-050.
 """
 
 from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -41,6 +42,7 @@ SLICE = 200
 #: A slice begins no further check after this, so that runs that people asked for don't wait; the next one goes on.
 SLICE_TIME = timedelta(minutes=1)
 MOST_DATASETS = 20
+_GOLDEN = (5**0.5 - 1) / 2
 DRIFT, LINK = "catalog.drifted", "link.failing"
 _STATES = tuple(state.value for state in WATCHED)
 
@@ -60,10 +62,24 @@ class _Quiet:
 
 
 def due_checks(now: datetime) -> list[int]:
-    """Versions whose catalogs were looked at longest ago, never counting first; at most a slice."""
-    looked = DatasetVersion.objects.filter(standing__state__in=_STATES).annotate(last=Max("drift_checks__at"))
-    due = looked.filter(Q(last=None) | Q(last__lt=now - DUE))
-    return list(due.order_by(F("last").asc(nulls_first=True), "pk").values_list("pk", flat=True)[:SLICE])
+    """Versions whose catalogs are due a look, at most a slice of them; none that is being worked on."""
+    worked_on = Exists(Job.objects.filter(version=OuterRef("pk"), state__in=LIVE))
+    looked = DatasetVersion.objects.filter(~worked_on, standing__state__in=_STATES)
+    due = looked.annotate(last=Max("drift_checks__at")).filter(Q(last=None) | Q(last__lt=now - DUE))
+    return in_turn(list(due.order_by(F("last").asc(nulls_first=True), "pk").values_list("pk", flat=True)), now)
+
+
+def in_turn(due: Sequence[int], now: datetime) -> list[int]:
+    """A slice of *due*, which has the longest waiting first: one of these, then one from another place each minute.
+
+    A check that is never kept stays the longest waiting for good. If these were all that a slice took, enough of them
+    would keep every other version from being looked at. The places are the multiples of the golden ratio, which leave
+    no gap for long.
+    """
+    start = int(len(due) * (now.timestamp() // 60 * _GOLDEN % 1))
+    elsewhere = [*due[start:], *due[:start]]
+    alternating = (pk for pair in zip(due, elsewhere, strict=True) for pk in pair)
+    return list(dict.fromkeys(alternating))[:SLICE]
 
 
 def check_due(clock: Callable[[], datetime]) -> int:

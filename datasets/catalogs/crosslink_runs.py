@@ -1,8 +1,9 @@
 """Whether PROV and the run receipts tell the same runs, and each artifact has exactly one producing receipt.
 
 Decides the part of clause D2 between PROV, the receipts and the artifacts, in both directions. The catalog run is the
-one activity without a receipt digest (its receipt digests these documents); when its receipt is given, its outputs must
-be these very bytes. Never looks anything up.
+one activity without a receipt digest (its receipt digests these documents); its receipt's outputs must be these very
+bytes. What no document repeats of that receipt (its verdict, say) is clause F1's and F2's: its bytes are the ones that
+were recorded and entered in the ledger. Never looks anything up.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from datasets.catalogs.triplet import Triplet, TripletDocuments, mapping
 _CATALOG = {"catalog"}
 
 
-def check_runs(triplet: Triplet, receipts: Mapping[str, Receipt], given: Mapping[str, bytes]) -> Iterator[Finding]:
-    """``receipts``: those that could be read, by run; ``given``: the bytes of all of them."""
+def check_runs(
+    triplet: Triplet, receipts: Mapping[str, Receipt], given: Mapping[str, bytes], *, cataloged: bool
+) -> Iterator[Finding]:
+    """``receipts``: those that could be read, by run; ``given``: the bytes of all; ``cataloged``: that run is over."""
     activities = triplet.activities()
     for run in sorted(set(given) - activities):
         yield broken("orphan_receipt", run, "A run receipt is mentioned by no activity of the PROV bundle.")
@@ -27,19 +30,22 @@ def check_runs(triplet: Triplet, receipts: Mapping[str, Receipt], given: Mapping
         message = f"The PROV bundle holds {len(cataloging)} catalog runs; exactly one made these documents."
         yield broken("catalog_run_count", "prov", message)
     for run in sorted(activities):
+        own = _is_catalog(triplet, run)
+        if run not in given and (cataloged or not own):
+            yield broken("receipt_missing", run, "An activity of the PROV bundle left no run receipt.", "missing")
+        if own:
+            yield from _cataloging(triplet, run)
         if run in receipts:
             yield from _run(triplet, run, receipts[run])
-        if _is_catalog(triplet, run):
-            if triplet.prov.objects(run, KFM + "receipt_digest"):
-                yield broken("receipt_digest_differs", run, "The catalog run can't know the digest of its own receipt.")
-            decisions = triplet.prov.objects(triplet.dataset, KFM + "policy_decision")
-            if triplet.prov.objects(run, KFM + "policy_decision") != decisions:
-                yield broken("policy_decision_differs", run, "The catalog run names another decision than the dataset.")
-            continue
-        if run not in given:
-            yield broken("receipt_missing", run, "An activity of the PROV bundle left no run receipt.", "missing")
-        elif run in receipts:
-            yield from _outputs(triplet, run, receipts[run])
+            yield from () if own else _outputs(triplet, run, receipts[run])
+
+
+def _cataloging(triplet: Triplet, run: str) -> Iterator[Finding]:
+    if triplet.prov.objects(run, KFM + "receipt_digest"):
+        yield broken("receipt_digest_differs", run, "The catalog run can't know the digest of its own receipt.")
+    decisions = triplet.prov.objects(triplet.dataset, KFM + "policy_decision")
+    if triplet.prov.objects(run, KFM + "policy_decision") != decisions:
+        yield broken("policy_decision_differs", run, "The catalog run names another decision than the dataset.")
 
 
 def check_producers(
@@ -78,8 +84,9 @@ def _run(triplet: Triplet, run: str, receipt: Receipt) -> Iterator[Finding]:
     versions = triplet.dcat.objects(triplet.dataset, KFM + "dataset_version_id")
     if {str(body.get("dataset_version_id"))} != versions:
         yield broken("fact_differs", f"{run} dataset_version_id", "The receipt names another dataset version.")
-    if prov.objects(run, PROV + "used") != {ARTIFACT + digest for digest in receipt.inputs}:
-        yield broken("inputs_differ", run, "PROV's prov:used and the receipt's inputs are not the same digests.")
+    apart = prov.objects(run, PROV + "used") ^ {ARTIFACT + digest for digest in receipt.inputs}
+    if apart:
+        yield broken("inputs_differ", run, f"Only one of PROV's prov:used and the receipt's inputs has {shown(apart)}.")
     if prov.objects(run, KFM + "operation") != {str(body.get("operation"))}:
         yield broken("operation_differs", run, "PROV and the receipt name different operations.")
     if prov.objects(run, KFM + "policy_decision") != {str(mapping(body.get("policy")).get("decision_id"))}:
@@ -89,6 +96,9 @@ def _run(triplet: Triplet, run: str, receipt: Receipt) -> Iterator[Finding]:
         said = {value for node in nodes for value in prov.objects(node, KFM + name)}
         if said != {str(mapping(body.get("environment")).get(name))}:
             yield broken("environment_differs", run, f"PROV and the receipt disagree about {name}.")
+    report = str(mapping(body.get("validation")).get("report_digest"))
+    if report not in receipt.outputs:
+        yield broken("report_dangling", run, f"The receipt names the report {report:.80}, which its run did not leave.")
     yield from _times(triplet, run, receipt)
     yield from _actor(triplet, run, receipt)
 
@@ -121,5 +131,7 @@ def _outputs(triplet: Triplet, run: str, receipt: Receipt) -> Iterator[Finding]:
     if prov.objects(run, KFM + "receipt_digest") != {receipt.digest}:
         yield broken("receipt_digest_differs", run, "PROV's kfm:receipt_digest is not the digest of the receipt.")
     made = {subject for subject, maker in prov.mentioned(PROV + "wasGeneratedBy") if maker == run}
-    if made - {triplet.dataset} != {ARTIFACT + digest for digest in receipt.outputs}:
-        yield broken("outputs_differ", run, "What PROV says the run generated is not the receipt's outputs.")
+    apart = (made - {triplet.dataset}) ^ {ARTIFACT + digest for digest in receipt.outputs}
+    if apart:
+        message = f"Only one of PROV's prov:wasGeneratedBy and the receipt's outputs has {shown(apart)}."
+        yield broken("outputs_differ", run, message)

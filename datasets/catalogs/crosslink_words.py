@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any, Final
 
 from audit.canonical import StrictJsonError, canonical_bytes, parse_strict
@@ -26,6 +27,7 @@ from datasets.catalogs.namespaces import (
     stac_license,
     theme_iri,
 )
+from datasets.catalogs.periods import first_second, last_second, moment_of
 from datasets.catalogs.triplet import Triplet, mapping
 
 Says = dict[str, set[str]]
@@ -215,23 +217,34 @@ def _within(box: tuple[float, ...], extent: tuple[float, ...]) -> bool:
 
 
 def _period(triplet: Triplet) -> Iterator[Finding]:
-    """STAC's times begin and end with DCAT's dates; the one item's are the collection's."""
+    """The collection's interval is DCAT's period to the second, both ends included; so is the one item's.
+
+    Of several items, each lies within the interval.
+    """
     dcat = triplet.dcat
     nodes = dcat.objects(triplet.dataset, DCT + "temporal")
-    dates = [
+    start, end = (
         single({v for node in nodes for v in dcat.objects(node, DCAT + name)}) for name in ("startDate", "endDate")
-    ]
-    intervals = mapping(mapping(triplet.collection.get("extent")).get("temporal")).get("interval")
-    interval = intervals[0] if isinstance(intervals, list) and intervals and isinstance(intervals[0], list) else []
-    told = [str(moment) for moment in interval]
-    if len(told) != 2 or not all(d and t.startswith(d) for d, t in zip(dates, told, strict=True)):  # noqa: PLR2004
-        yield broken("period_differs", "stac/collection extent", "The collection's interval is not DCAT's period.")
+    )
+    owed = [first_second(start), last_second(end)]
+    told = mapping(mapping(triplet.collection.get("extent")).get("temporal")).get("interval")
+    if None in owed or told != [owed]:
+        message = f"The collection's interval is {told!r:.120}; DCAT's period is from {owed[0]} to {owed[1]}."
+        yield broken("period_differs", "stac/collection extent", message)
     for item in triplet.items:
         fields = mapping(item.get("properties"))
-        own = [str(fields.get("start_datetime")), str(fields.get("end_datetime"))]
-        same = own == told if len(triplet.items) == 1 else len(told) == 2 and told[0] <= own[0] <= own[1] <= told[1]  # noqa: PLR2004
-        if not same and fields.get("datetime") is None:
+        at = fields.get("datetime")
+        own = [at if fields.get(name) is None else fields.get(name) for name in ("start_datetime", "end_datetime")]
+        same = own == owed if len(triplet.items) == 1 else _runs_through(owed[0], *own, owed[1])
+        if not same or not (at is None or _runs_through(own[0], at, own[1])):
             yield broken("period_differs", f"stac/items/{item.get('id')}", "The item's period is not the collection's.")
+
+
+def _runs_through(*times: object) -> bool:
+    """Whether each is a moment, and none is before the one that it follows."""
+    moments = [moment_of(time) for time in times]
+    known = [moment for moment in moments if moment is not None]
+    return len(known) == len(moments) and all(a <= b for a, b in pairwise(known))
 
 
 def _files(triplet: Triplet) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 Decides clause D2, in both directions: nothing points at what is absent, and nothing present is left unmentioned. Never
 looks anything up: documents, receipts and artifacts are given. The catalog run is the one activity without a receipt
-digest (its receipt digests these documents); when its receipt is given, its outputs must be these very bytes.
+digest (its receipt digests these documents); its receipt's outputs must be these very bytes.
 """
 
 from __future__ import annotations
@@ -24,12 +24,17 @@ __all__ = ["Receipt", "StoredArtifact", "check_crosslinks", "check_twin"]
 
 
 def check_crosslinks(
-    documents: TripletDocuments, receipts: Mapping[str, bytes], artifacts: Mapping[str, StoredArtifact]
+    documents: TripletDocuments,
+    receipts: Mapping[str, bytes],
+    artifacts: Mapping[str, StoredArtifact],
+    *,
+    cataloged: bool = True,
 ) -> list[Finding]:
     """Findings of clause D2; [] when all holds.
 
     ``receipts``: run_id (``kfm://run/…``) to the receipt's stored bytes;
-    ``artifacts``: ``sha256:<hex>`` to what is stored.
+    ``artifacts``: ``sha256:<hex>`` to what is stored;
+    ``cataloged``: whether the catalog run is over, so that its receipt is owed as every other run's is.
     """
     triplet, findings = read_triplet(documents)
     read = {}
@@ -49,7 +54,7 @@ def check_crosslinks(
     findings += _stac_links(triplet, read)
     findings += _assets(triplet, artifacts)
     findings += _provenance(triplet, artifacts)
-    findings += check_runs(triplet, read, receipts)
+    findings += check_runs(triplet, read, receipts, cataloged=cataloged)
     findings += check_producers(triplet, read, artifacts)
     findings += check_catalog_run(triplet, read, documents)
     findings += check_nodes(triplet, read, artifacts)

@@ -5,13 +5,13 @@ Decides how each vocabulary writes each fact, and which documents owe it; never 
 
 from __future__ import annotations
 
-import calendar
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from datasets.catalogs.namespaces import KFM, RDFS
+from datasets.catalogs.periods import first_second, last_second
 from datasets.catalogs.sayings import (
     COLUMNS,
     Column,
@@ -30,8 +30,6 @@ from datasets.catalogs.triplet import Triplet, links, mapping
 NO_PLACE: Final = "no place"
 _WORLD: Final = "-180,-90,180,90"
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
-_DATE: Final = re.compile(r"\d{4}(-\d{2}(-\d{2}(T\S+)?)?)?")
-_FEBRUARY: Final = 2
 _ALL: Final = frozenset(COLUMNS)
 _TWO: Final[frozenset[Column]] = frozenset({"dcat", "stac"})
 _PROV: Final[frozenset[Column]] = frozenset({"prov"})
@@ -174,18 +172,7 @@ def period(triplet: Triplet) -> list[Said]:
 
 def _span(column: Column, source: str, start: str, end: str, where: str) -> Said:
     text = start if start == end else f"{start} to {end}"
-    return Said(column, source, text, f"{_edge(start, last=False)} {_edge(end, last=True)}", where)
-
-
-def _edge(value: str, *, last: bool) -> str:
-    if not _DATE.fullmatch(value) or "T" in value:
-        return value
-    parts = [int(part) for part in value.split("-")]
-    year, month = parts[0], parts[1] if len(parts) > 1 else (12 if last else 1)
-    if not 1 <= month <= 12 or not year:  # noqa: PLR2004 - months
-        return value
-    day = parts[2] if len(parts) > _FEBRUARY else (calendar.monthrange(year, month)[1] if last else 1)
-    return f"{year:04}-{month:02}-{day:02}T{'23:59:59' if last else '00:00:00'}Z"
+    return Said(column, source, text, f"{first_second(start) or start} {last_second(end) or end}", where)
 
 
 def issued(triplet: Triplet) -> list[Said]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import pyoxigraph as ox
@@ -127,7 +128,14 @@ def _text(holder: Mapping[str, Any], fact: str) -> set[str]:
 
 
 def read_triplet(documents: TripletDocuments) -> tuple[Triplet | None, list[Finding]]:
-    """The triplet, or None with one finding per document that could not be read."""
+    """The triplet, or None with one finding per document that could not be read. Readers share it: change nothing."""
+    triplet, findings = _read(documents)
+    return triplet, list(findings)
+
+
+# One evaluation of gate D, and one dossier, read the same bytes several times; equal bytes say the same.
+@lru_cache(maxsize=2)
+def _read(documents: TripletDocuments) -> tuple[Triplet | None, tuple[Finding, ...]]:
     findings: list[Finding] = []
     graphs: dict[str, Statements] = {}
     for name, raw in (("dcat", documents.dcat), ("prov", documents.prov)):
@@ -150,8 +158,8 @@ def read_triplet(documents: TripletDocuments) -> tuple[Triplet | None, list[Find
         else:
             findings.append(_unread(name, "It is not a JSON object."))
     if findings:
-        return None, findings
-    return Triplet(graphs["dcat"], graphs["prov"], objects[0], tuple(objects[1:])), []
+        return None, tuple(findings)
+    return Triplet(graphs["dcat"], graphs["prov"], objects[0], tuple(objects[1:])), ()
 
 
 def _unread(where: str, reason: str) -> Finding:

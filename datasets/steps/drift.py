@@ -25,7 +25,7 @@ from datasets.errors import Refused
 from datasets.formats.errors import UnreadableSource
 from datasets.models import DatasetVersion, DriftCheck, DriftOutcome, PolicyDecision, RunReceipt, VersionArtifact
 from datasets.people import Person
-from datasets.policy.roles import Role
+from datasets.policy.roles import RUNS
 from datasets.previews import write_footprint, write_preview
 from datasets.runs import current_files, current_receipts
 from datasets.steps.catalog import catalog_facts, documents
@@ -285,7 +285,7 @@ def _tell_ledger(version: DatasetVersion, outcome: DriftOutcome, report: str, by
     ledger.append(
         event=_EVENTS[outcome],
         actor=by.principal,
-        role=min((r.value for r in by.roles_on(version.dataset_id)), default=Role.PUBLIC.value),
+        role=by.role_told(version.dataset_id, RUNS).value,
         subject=version.reference,
         references={"report": report, "outcome": outcome.value},
         at=at,

@@ -26,10 +26,12 @@ def report_on(
     documents: dict[str, list[bytes]],
     receipts: Iterable[RunReceipt],
     files: Iterable[VersionArtifact],
+    *,
+    cataloged: bool = True,
 ) -> dict[str, Any] | None:
     """The report on *documents*, by part; ``None`` while one of the four parts is not there.
 
-    *files*: those of the version whose stored bytes are whole.
+    *files*: those of the version whose stored bytes are whole; *cataloged*: the run that made them is recorded.
     """
     if not all(documents.get(part) for part in TRIPLET_PARTS):
         return None
@@ -41,7 +43,7 @@ def report_on(
         f.artifact_id: StoredArtifact(f.artifact.size_bytes, RELEASED[f.part][1]) for f in files if f.part in RELEASED
     }
     there = {run: raw for run, raw in read.items() if raw is not None}
-    return build_link_report(triplet, there, held, dataset_version_id=version.version_id)
+    return build_link_report(triplet, there, held, dataset_version_id=version.version_id, cataloged=cataloged)
 
 
 def whole(digest: str | None) -> bytes | None:

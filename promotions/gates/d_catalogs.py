@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from audit.findings import Finding
+from datasets.catalogs.crosslink_parts import Receipt, read_receipt
 from datasets.catalogs.crosslinks import StoredArtifact, check_crosslinks, check_twin
 from datasets.catalogs.evidence_index import check_evidence
-from datasets.catalogs.triplet import TripletDocuments
+from datasets.catalogs.triplet import TripletDocuments, mapping
 from datasets.catalogs.validate_dcat import validate_dcat
 from datasets.catalogs.validate_prov import validate_prov
 from datasets.catalogs.validate_stac import validate_stac
@@ -61,6 +62,7 @@ def evaluate(evidence: Evidence) -> list[ClauseFinding]:
         findings += under("D1", _in(f"stac_item/{place}", validate_stac(raw, profile="kfm")))
     findings += under("D1", _in("prov", validate_prov(documents.prov, profile="kfm")))
     findings += under("D2", check_crosslinks(documents, evidence.receipts, evidence.artifacts))
+    findings += _filed(evidence)
     findings += under("D3", check_evidence(documents, frozenset(evidence.artifacts)))
     return findings
 
@@ -81,6 +83,20 @@ def _twins(evidence: Evidence) -> list[ClauseFinding]:
         elif document is not None:
             found += under("D2", check_twin(name, document, turtle))
     return found
+
+
+def _filed(evidence: Evidence) -> list[ClauseFinding]:
+    """Each document is filed under the path and the digest by which the receipt of the run that made it lists it."""
+    made = [
+        {(file.get("uri"), file.get("digest")) for file in map(mapping, receipt.body["outputs"])}
+        for receipt in map(read_receipt, evidence.receipts.values())
+        if isinstance(receipt, Receipt) and receipt.body.get("operation") == "catalog"
+    ]
+    return [
+        ClauseFinding("D2", "catalog_path_differs", path, f"No catalog receipt lists {path} with its digest.", FIX)
+        for path, digest in evidence.recorded.items()
+        if not any((path, digest) in listed for listed in made)
+    ]
 
 
 def _stored(evidence: Evidence) -> list[ClauseFinding]:

@@ -14,6 +14,7 @@ from typing import Any
 from django.db.models import Case, Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from audit.canonical import StrictJsonError, parse_strict
+from datasets.catalogs.cross_links import RULES
 from datasets.catalogs.document_diff import DiffLine, FieldChange, facts_behind, field_changes, unified
 from datasets.enforcement import visible_versions
 from datasets.errors import Refused
@@ -234,7 +235,7 @@ def _links(version: DatasetVersion) -> dict[str, Any] | None:
         "status": report["status"],
         "shape": {"pass": "pass", "fail": "block"}.get(report["status"], "error"),
         "counts": report["counts"],
-        "broken": broken[:MOST_LINKS],
+        "broken": [{**link, "rule": RULES.get(link["kind"], link["kind"])} for link in broken[:MOST_LINKS]],
         "more": max(0, len(broken) - MOST_LINKS),
         "findings": report["findings"][:MOST_LINKS],
         "orphans": report["orphans"],

@@ -17,14 +17,16 @@ from django.urls import reverse
 
 from audit.findings import Finding
 from datasets.catalogs.alignment import Cell, Row, Verdict, align
+from datasets.catalogs.cross_links import Known
 from datasets.catalogs.evidence_index import evidence_refs
 from datasets.catalogs.followed_links import Followed, follow, left_over
 from datasets.catalogs.sayings import Column, Documents, Read, Said, read_partly
 from datasets.models import VersionArtifact
 from promotions import gates
-from promotions.evidence import Shelf, collect
+from promotions.evidence import collect
 from promotions.gates import ClauseFinding, d_catalogs
 from promotions.readers.version_page import PART_WORDS, Opened, obligation_words
+from promotions.shelf import Shelf
 
 NAMES: dict[Column, str] = {"dcat": "DCAT", "stac": "STAC", "prov": "PROV"}
 #: Parts of the version that each column reads, and the other forms of the same.
@@ -95,11 +97,11 @@ class _Page:
             if amiss
             else "pass",
             "fields_sentence": _fields(said, len(rows)),
-            "links": [self._link(one) for one in followed],
+            "rules": self._by_rule(followed),
             "resolved": states["resolved"],
             "unresolved": states["unresolved"],
             "unchecked": states["unchecked"],
-            "unchecked_reason": next((one.reason for one in followed if one.reason), ""),
+            "unchecked_reason": next((one.reason for one in followed if one.state == "unchecked"), ""),
             "others": [self._finding(f) for f in left_over(self._of_clause("D2"), followed)],
             "evidence_refs": self._refs(),
         }
@@ -116,7 +118,8 @@ class _Page:
         findings = self._of_clause("D2")
         crashed = any(finding.code == "check_crashed" for finding in findings)
         judged = findings if whole and not crashed else None
-        return follow(self.read.triplet, self.evidence.artifacts, judged, reason)
+        known = Known.of(self.read.triplet, self.evidence.receipts, self.evidence.artifacts)
+        return follow(known, judged, reason)
 
     def _refs(self) -> list[dict[str, Any]]:
         documents = self.shelf.triplet()
@@ -216,12 +219,29 @@ class _Page:
 
     # --- links ---
 
+    def _by_rule(self, followed: Sequence[Followed]) -> list[dict[str, Any]]:
+        """The links of each rule, those amiss first; of a rule with many that all resolve, only their number shows."""
+        found = []
+        for rule in dict.fromkeys(one.link.rule for one in followed):
+            same = sorted((one for one in followed if one.link.rule == rule), key=lambda one: one.state == "resolved")
+            worst = next((s for s in ("unresolved", "unchecked") if any(one.state == s for one in same)), "resolved")
+            found.append(
+                {
+                    "rule": rule,
+                    "links": [self._link(one) for one in same],
+                    "state": STATES[worst][0],
+                    "resolved": sum(one.state == "resolved" for one in same),
+                    "folded": worst == "resolved",
+                }
+            )
+        return sorted(found, key=lambda one: one["folded"])
+
     def _link(self, one: Followed) -> dict[str, Any]:
         shape, word = STATES[one.state]
         link = one.link
-        made_in, leads_to = self._digest_of(link.document), self._target(link.target_document, link.target)
+        made_in = self.receipts.get(link.at, "") if link.document == "receipt" else self._digest_of(link.document)
+        leads_to = self._target(link.target_document, link.target)
         return {
-            "rule": link.rule,
             "from": _short(link.document),
             "at": _name_of(link.at),
             "from_href": self._href(made_in, link.at) if made_in else "",
@@ -229,7 +249,7 @@ class _Page:
             "to_href": leads_to,
             "state": shape,
             "word": word,
-            "findings": [f.message for f in one.findings],
+            "findings": [f.message for f in one.findings] or ([one.reason] if one.state == "unresolved" else []),
         }
 
     def _target(self, document: str, target: str) -> str:
@@ -256,7 +276,8 @@ def _fields(said: Counter[Verdict], total: int) -> str:
 
 def _short(source: str) -> str:
     """``stac/items/2024.0a1b2c3d`` as ``item``."""
-    return {"dcat": "DCAT", "prov": "PROV", "stac/collection": "collection"}.get(source, "item")
+    named = {"dcat": "DCAT", "prov": "PROV", "stac/collection": "collection", "receipt": "receipt", "": "stored bytes"}
+    return named.get(source, "item")
 
 
 def _name_of(at: str) -> str:

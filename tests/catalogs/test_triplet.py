@@ -20,12 +20,32 @@ from datasets.catalogs.triplet import TripletDocuments
 from datasets.catalogs.validate_dcat import validate_dcat
 from datasets.catalogs.validate_prov import validate_prov
 from datasets.catalogs.validate_stac import validate_stac
-from tests.catalogs.facts_world import CATALOG, DATA, INGEST, PROCESS, QA, RECEIPTS, VERSION, digest, facts, receipt
+from tests.catalogs.facts_world import (
+    CATALOG,
+    DATA,
+    INGEST,
+    PROCESS,
+    QA,
+    RECEIPTS,
+    VERSION,
+    catalog_receipt,
+    digest,
+    facts,
+    receipt,
+)
 
 FACTS = facts()
 GOOD = TripletDocuments(build_dcat(FACTS), build_stac_collection(FACTS), (build_stac_item(FACTS),), build_prov(FACTS))
 STORED = {item.digest: StoredArtifact(item.size_bytes, item.role) for item in FACTS.artifacts}
 OTHER = digest(b"other")
+#: The documents by the path each is filed under, and the receipts with that of the run that made them.
+FILED = {
+    "dcat.jsonld": GOOD.dcat,
+    "stac/collection.json": GOOD.stac_collection,
+    "stac/items/1.json": GOOD.stac_items[0],
+    "prov/bundle.jsonld": GOOD.prov,
+}
+ALL_RECEIPTS = RECEIPTS | {CATALOG: catalog_receipt(FILED)}
 
 
 def edited(raw: bytes, edit: Callable[[dict], None]) -> bytes:
@@ -43,7 +63,7 @@ def codes(findings) -> set[str]:
 
 
 def d2(documents=GOOD, receipts=RECEIPTS, stored=STORED) -> set[str]:
-    return codes(check_crosslinks(documents, receipts, stored))
+    return codes(check_crosslinks(documents, receipts, stored, cataloged=CATALOG in receipts))
 
 
 def with_dcat(edit) -> TripletDocuments:
@@ -67,7 +87,7 @@ def test_d1_d2_d3_good_triplet_holds():
     assert validate_stac(GOOD.stac_collection, profile="kfm") == []
     assert validate_stac(GOOD.stac_items[0], profile="kfm") == []
     assert validate_prov(GOOD.prov, profile="kfm") == []
-    assert check_crosslinks(GOOD, RECEIPTS, STORED) == []
+    assert check_crosslinks(GOOD, ALL_RECEIPTS, STORED) == []
     assert check_evidence(GOOD) == []
 
 
@@ -192,6 +212,18 @@ def test_d2_missing_receipt_fails():
     assert {"receipt_missing", "artifact_receipt_count"} <= d2(receipts={INGEST: RECEIPTS[INGEST]})
 
 
+def test_d2_the_catalog_runs_own_receipt_is_owed_once_the_run_is_over():
+    over, running = (check_crosslinks(GOOD, RECEIPTS, STORED, cataloged=over) for over in (True, False))
+    assert [(finding.code, finding.where) for finding in over] == [("receipt_missing", CATALOG)]
+    assert running == []
+
+
+def test_d2_a_receipt_whose_report_is_not_among_what_its_run_left_fails():
+    elsewhere = json.loads(ALL_RECEIPTS[CATALOG])
+    elsewhere["validation"]["report_digest"] = QA
+    assert d2(receipts=ALL_RECEIPTS | {CATALOG: json.dumps(elsewhere).encode()}) == {"report_dangling"}
+
+
 def test_d2_unread_receipt_is_cannot_check():
     findings = check_crosslinks(GOOD, RECEIPTS | {PROCESS: b"{"}, STORED)
     assert any(f.code == "receipt_unread" and f.kind == "error" for f in findings)
@@ -213,16 +245,8 @@ def test_d2_stored_artifact_that_no_document_mentions_fails():
 
 
 def test_d2_catalog_receipt_must_digest_these_very_documents():
-    documents = {
-        "dcat.jsonld": GOOD.dcat,
-        "stac/collection.json": GOOD.stac_collection,
-        "stac/items/1.json": GOOD.stac_items[0],
-        "prov/bundle.jsonld": GOOD.prov,
-    }
-    outputs = {path: digest(raw) for path, raw in documents.items()}
-    own = receipt(CATALOG, "catalog", {"artifacts/airports.parquet": DATA}, outputs)
-    assert d2(receipts=RECEIPTS | {CATALOG: own}) == set()
-    stale = receipt(CATALOG, "catalog", {}, outputs | {"dcat.jsonld": OTHER})
+    assert d2(receipts=ALL_RECEIPTS) == set()
+    stale = catalog_receipt(FILED | {"dcat.jsonld": b"other"})
     assert "catalog_digest_differs" in d2(receipts=RECEIPTS | {CATALOG: stale})
 
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from datasets.models import RunReceipt
-from promotions import evidence
+from promotions import shelf
 from promotions.readers import documents, triplet
 from promotions.states import State
 from tests.inspector.triplets import good
@@ -33,18 +33,18 @@ def spoil(api, monkeypatch):
     """``spoil("dcat", old, new)``: the stored document reads otherwise; ``new=None``: it is not there."""
 
     def change(part, old=b"", new=b""):
-        digest, real = digest_of(api.public, part), evidence.read_document
+        digest, real = digest_of(api.public, part), shelf.read_document
 
         def read(asked):
             raw = real(asked)
             if asked != digest:
                 return raw
             if new is None:
-                raise evidence.ObjectNotFound(asked)
+                raise shelf.ObjectNotFound(asked)
             assert old in raw, (part, old)
             return raw.replace(old, new) if old else new
 
-        monkeypatch.setattr(evidence, "read_document", read)
+        monkeypatch.setattr(shelf, "read_document", read)
 
     return change
 

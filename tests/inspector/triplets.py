@@ -13,7 +13,7 @@ from datasets.catalogs.prov import build_prov
 from datasets.catalogs.sayings import Documents
 from datasets.catalogs.stac import build_stac_collection, build_stac_item
 from datasets.catalogs.triplet import TripletDocuments
-from tests.catalogs.facts_world import RECEIPTS, facts
+from tests.catalogs.facts_world import CATALOG, RECEIPTS, catalog_receipt, facts
 
 ARTIFACTS = {item.digest: StoredArtifact(item.size_bytes, item.role) for item in facts().artifacts}
 
@@ -34,13 +34,21 @@ class Good:
     def findings(self):
         given = self.documents()
         documents = TripletDocuments(given.dcat, given.stac_collection, given.stac_items, given.prov)
-        return check_crosslinks(documents, RECEIPTS, ARTIFACTS)
+        return check_crosslinks(documents, receipts_of(given), ARTIFACTS)
 
     def node(self, document: str, ending: str) -> dict[str, Any]:
         """The node of DCAT or PROV whose ``@id`` ends so."""
         found = [node for node in getattr(self, document)["@graph"] if node["@id"].endswith(ending)]
         assert len(found) == 1, ending
         return found[0]
+
+
+def receipts_of(given: Documents) -> dict[str, bytes]:
+    """Of every run, that of the run that made these very documents with them."""
+    named = {"dcat.jsonld": given.dcat, "stac/collection.json": given.stac_collection, "prov/bundle.jsonld": given.prov}
+    made = {path: raw for path, raw in named.items() if raw is not None}
+    made |= {f"stac/items/{place}.json": raw for place, raw in enumerate(given.stac_items)}
+    return {**RECEIPTS, CATALOG: catalog_receipt(made)}
 
 
 def good() -> Good:

@@ -8,7 +8,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit import merkle, notes
-from audit.digests import digest_json
+from audit.digests import digest_bytes, digest_json
 from datasets import identity
 from datasets.catalogs.crosslinks import StoredArtifact
 from datasets.catalogs.dcat import build_dcat, build_dcat_turtle
@@ -16,7 +16,7 @@ from datasets.catalogs.prov import build_prov, build_prov_turtle
 from datasets.catalogs.stac import build_stac_collection, build_stac_item
 from promotions import gates
 from promotions.gates import a_identity, b_rights, c_sensitivity, d_catalogs, e_quality, f_receipt, g_manifest
-from tests.catalogs.facts_world import RECEIPTS, facts
+from tests.catalogs.facts_world import CATALOG, RECEIPTS, catalog_receipt, facts
 
 
 def digest(text: str) -> str:
@@ -78,17 +78,26 @@ C = c_sensitivity.Evidence(
 )
 
 _FACTS = facts()
+_DOCUMENTS = {
+    "dcat.jsonld": build_dcat(_FACTS),
+    "dcat.ttl": build_dcat_turtle(_FACTS),
+    "stac/collection.json": build_stac_collection(_FACTS),
+    "stac/items/1.json": build_stac_item(_FACTS),
+    "prov/bundle.jsonld": build_prov(_FACTS),
+    "prov/bundle.ttl": build_prov_turtle(_FACTS),
+}
+_FILED = {path: str(digest_bytes(raw)) for path, raw in _DOCUMENTS.items()}
 D = d_catalogs.Evidence(
-    dcat=build_dcat(_FACTS),
-    stac_collection=build_stac_collection(_FACTS),
-    stac_items=(build_stac_item(_FACTS),),
-    prov=build_prov(_FACTS),
-    receipts=dict(RECEIPTS),
+    dcat=_DOCUMENTS["dcat.jsonld"],
+    stac_collection=_DOCUMENTS["stac/collection.json"],
+    stac_items=(_DOCUMENTS["stac/items/1.json"],),
+    prov=_DOCUMENTS["prov/bundle.jsonld"],
+    receipts={**RECEIPTS, CATALOG: catalog_receipt(_DOCUMENTS)},
     artifacts={a.digest: StoredArtifact(a.size_bytes, a.role) for a in _FACTS.artifacts},
-    recorded={"dcat.jsonld": digest("dcat")},
-    measured={"dcat.jsonld": digest("dcat")},
-    dcat_turtle=build_dcat_turtle(_FACTS),
-    prov_turtle=build_prov_turtle(_FACTS),
+    recorded=_FILED,
+    measured=_FILED,
+    dcat_turtle=_DOCUMENTS["dcat.ttl"],
+    prov_turtle=_DOCUMENTS["prov/bundle.ttl"],
 )
 
 CHECK = {"name": "geometry_valid", "operator": ">=", "threshold": 0.9}

@@ -8,7 +8,14 @@ from dataclasses import replace
 import pytest
 
 from promotions import gates
+from tests.catalogs.facts_world import RECEIPTS
 from tests.promotions.gate_world import D, found
+
+
+def _moved(path: str) -> dict[str, str]:
+    """The files with one of them under another path than its receipt says."""
+    return {f"{name}x" if name == path else name: digest for name, digest in D.recorded.items()}
+
 
 CASES = [
     (replace(D, dcat=None), "D1", "document_missing", "missing"),
@@ -29,7 +36,10 @@ CASES = [
     (replace(D, prov_turtle=b""), "D2", "twin_differs", "violated"),
     (replace(D, prov_turtle=b"<"), "D2", "document_unread", "error"),
     (replace(D, measured={}), "D2", "document_changed", "violated"),
-    (replace(D, measured={"dcat.jsonld": None}), "D2", "document_changed", "violated"),
+    (replace(D, measured={**D.measured, "dcat.jsonld": None}), "D2", "document_changed", "violated"),
+    (replace(D, receipts=RECEIPTS), "D2", "receipt_missing", "missing"),
+    (replace(D, recorded=_moved("dcat.jsonld")), "D2", "catalog_path_differs", "violated"),
+    (replace(D, recorded=_moved("prov/bundle.ttl")), "D2", "catalog_path_differs", "violated"),
 ]
 
 
@@ -77,7 +87,7 @@ def test_d1_findings_say_in_which_document():
 
 
 def test_what_was_built_once_is_recovered_and_what_never_was_is_built():
-    lost = gates.evaluate("D", replace(D, dcat=None, measured={"dcat.jsonld": None}))
+    lost = gates.evaluate("D", replace(D, dcat=None, measured={**D.measured, "dcat.jsonld": None}))
     assert {"RB-DATA-050" in f.fix for f in lost.findings} == {True}
     never = gates.evaluate("D", replace(D, dcat=None, dcat_turtle=None, recorded={}, measured={}))
     assert {f.fix for f in never.findings} == {"Run the catalog step again."}

@@ -188,6 +188,34 @@ def test_what_was_looked_at_longest_ago_comes_first_and_each_is_due_within_a_day
     assert timedelta(hours=24) > upkeep.DUE
 
 
+@pytest.mark.parametrize("stuck", [0, 40, 300])
+def test_checks_that_are_never_kept_hold_nobody_up(stuck):
+    """They stay the longest waiting for good; a slice has time for ten, and every other version has its turn."""
+    waiting, clock, seen = list(range(1_000)), timezone.now(), set()
+    for slices in range(1_000):
+        if seen >= set(range(stuck, 1_000)):
+            break
+        looked_at = upkeep.in_turn(waiting, clock + timedelta(minutes=slices))[:10]
+        seen |= {pk for pk in looked_at if pk >= stuck}
+        waiting = [pk for pk in waiting if pk not in seen]
+    assert seen == set(range(stuck, 1_000))
+    assert slices <= (100 if not stuck else 600)
+
+
+def test_a_slice_has_the_longest_waiting_in_it_and_nobody_twice():
+    for minute in range(50):
+        found = upkeep.in_turn(range(1_000), timezone.now() + timedelta(minutes=minute))
+        assert len(set(found)) == len(found) == upkeep.SLICE
+        assert set(range(upkeep.SLICE // 2)) <= set(found)
+    assert upkeep.in_turn([], timezone.now()) == []
+    assert upkeep.in_turn([7], timezone.now()) == [7]
+
+
+def test_what_is_being_worked_on_takes_nobodys_place_in_a_slice(world, version):
+    jobs.request_recovery(version=version, by=world.person("operator"), at=timezone.now())
+    assert upkeep.due_checks(timezone.now()) == []
+
+
 def test_a_slice_begins_nothing_after_its_time(world, version, monkeypatch):
     world.version_in("CATALOG", slice_="2025")
     monkeypatch.setattr(upkeep, "SLICE_TIME", timedelta(seconds=-1))

@@ -9,7 +9,8 @@ import pytest
 from datasets.catalogs.crosslinks import StoredArtifact, check_crosslinks
 from datasets.catalogs.link_report import build_link_report
 from datasets.catalogs.triplet import TripletDocuments
-from promotions.evidence import Shelf, collect
+from promotions.evidence import collect
+from promotions.shelf import Shelf
 from tests.promotions import part
 
 KINDS = {
@@ -29,8 +30,11 @@ KINDS = {
     "receipt_to_activity",
     "receipt_to_input",
     "receipt_to_output",
-    "stac_to_dcat",
-    "stac_to_prov",
+    "collection_to_dcat",
+    "collection_to_prov",
+    "item_to_dcat",
+    "item_to_prov",
+    "item_to_receipt",
 }
 
 

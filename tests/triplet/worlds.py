@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
+import pyoxigraph as ox
+
+from audit.canonical import StrictJsonError, parse_strict
 from audit.findings import Finding
 from datasets.catalogs.crosslinks import StoredArtifact, check_crosslinks
 from datasets.catalogs.dcat import build_dcat, build_dcat_turtle
@@ -19,7 +22,9 @@ from datasets.catalogs.triplet import TripletDocuments
 from datasets.catalogs.validate_dcat import validate_dcat
 from datasets.catalogs.validate_prov import validate_prov
 from datasets.catalogs.validate_stac import validate_stac
+from promotions.gates import d_catalogs, f_receipt
 from tests.catalogs.facts_world import digest, facts
+from tests.promotions.gate_world import PROOF, VERIFIER
 
 RAW, DATA, QA, TERMS, PREVIEW = (digest(name) for name in (b"raw", b"data", b"qa", b"terms", b"preview"))
 INGEST, VALIDATE, REDACT, CATALOG = (
@@ -30,11 +35,12 @@ INGEST, VALIDATE, REDACT, CATALOG = (
 
 @dataclass(frozen=True)
 class World:
-    """One version as gate D sees it."""
+    """One version as gates D and F see it. ``recorded``: the digest of each receipt, by run, as it was entered."""
 
     documents: TripletDocuments
     receipts: Mapping[str, bytes]
     stored: Mapping[str, StoredArtifact]
+    recorded: Mapping[str, str]
 
     def with_documents(self, **changed: Any) -> World:
         return replace(self, documents=replace(self.documents, **changed))
@@ -49,13 +55,56 @@ class World:
     def d2(self) -> list[Finding]:
         """Without the one finding that every changed document gives: the catalog receipt lists other bytes."""
         found = check_crosslinks(self.documents, self.receipts, self.stored)
-        return [finding for finding in found if finding.code != "catalog_digest_differs"]
+        changed = digest(self.receipts.get(CATALOG, b"")) == self.recorded[CATALOG]
+        return [finding for finding in found if not (changed and finding.code == "catalog_digest_differs")]
+
+    def gate_d(self, filed: Mapping[str, str]) -> set[str]:
+        """Codes of clause D2 at the gate. ``filed``: the digest of each document by the path it lies under."""
+        held = self.documents
+        twins = [
+            ox.serialize(ox.parse(raw, format=ox.RdfFormat.JSON_LD), format=ox.RdfFormat.TURTLE)
+            for raw in (held.dcat, held.prov)
+        ]
+        evidence = d_catalogs.Evidence(
+            held.dcat,
+            held.stac_collection,
+            held.stac_items,
+            held.prov,
+            self.receipts,
+            self.stored,
+            filed,
+            filed,
+            *twins,
+        )
+        return {finding.code for finding in d_catalogs.evaluate(evidence) if finding.clause == "D2"}
+
+    def f(self, *, repointed: bool = False) -> set[str]:
+        """Clauses of gate F that fail. ``repointed``: whoever changed a receipt changed its row to say so as well."""
+        filed = []
+        for run, raw in self.receipts.items():
+            now, was = digest(raw), self.recorded.get(run)
+            row = now if repointed else was or now
+            filed.append(f_receipt.Receipt(run, _operation(run), _parsed(raw), row, now, (), PROOF.index, was, PROOF))
+        evidence = f_receipt.Evidence(facts().dataset_version_id, (), tuple(filed), VERIFIER)
+        return {finding.clause for finding in f_receipt.evaluate(evidence)}
 
     def d3(self) -> list[Finding]:
         return check_evidence(self.documents, frozenset(self.stored))
 
     def clauses(self) -> dict[str, list[Finding]]:
         return {"D1": self.d1(), "D2": self.d2(), "D3": self.d3()}
+
+
+def _operation(run: str) -> str:
+    return run.rpartition(".")[2]
+
+
+def _parsed(raw: bytes) -> Mapping[str, Any] | None:
+    """As the look at a version gives it: nothing, where it is no strict JSON."""
+    try:
+        return parse_strict(raw)
+    except StrictJsonError:
+        return None
 
 
 def receipt(run: RunFact, version: str, outputs: tuple[DigestedUri, ...]) -> bytes:
@@ -66,7 +115,7 @@ def receipt(run: RunFact, version: str, outputs: tuple[DigestedUri, ...]) -> byt
         "inputs": [{"uri": item.uri, "digest": item.digest} for item in run.inputs],
         "outputs": [{"uri": item.uri, "digest": item.digest} for item in outputs],
         "environment": {"container_digest": run.container_digest, "git_commit": run.git_commit},
-        "validation": {"status": "pass", "report_digest": QA},
+        "validation": {"status": "pass", "report_digest": outputs[-1].digest},
         "policy": {"decision_id": run.decision_id},
         "actor": {"principal": run.principal, "role": run.role},
         "created_at": run.ended_at,
@@ -100,11 +149,12 @@ def world(*, keys: tuple[str, ...] = tuple(_FILES), redacted: bool = True, **tol
     names = {key: (_FILES[key][0], _FILES[key][2]) for key in keys}
     made = {run: [names[key] for key in keys if makers.get(key, last) == run] for run in (INGEST, VALIDATE, REDACT)}
     made[INGEST].append(("raw/source.csv", RAW))
+    made[REDACT].append(("work/redact-verification.json", digest(b"redacted")))
     clean = ("work/clean.parquet", digest(b"clean"))
     if redacted:
         made[VALIDATE].append(clean)
     runs = [
-        _run(INGEST, "ingest", [], made[INGEST]),
+        _run(INGEST, "ingest", [(f"kfm://artifact/{RAW}", RAW)], made[INGEST]),
         _run(VALIDATE, "validate", [(f"kfm://artifact/{RAW}", RAW)], made[VALIDATE]),
     ]
     if redacted:
@@ -127,10 +177,16 @@ def of_facts(some: CatalogFacts, receipts: Mapping[str, bytes], *, turtle: bool 
     documents = TripletDocuments(dcat(some), build_stac_collection(some), (build_stac_item(some),), prov(some))
     made = (documents.dcat, documents.stac_collection, *documents.stac_items, documents.prov)
     own = next(run for run in some.runs if run.operation == "catalog")
-    outputs = tuple(DigestedUri(f"catalog/{place}", digest(raw)) for place, raw in enumerate(made))
-    cataloging = receipt(own, some.dataset_version_id, outputs)
+    outputs = tuple(DigestedUri(path, held) for path, held in filed(made).items())
+    report = DigestedUri("work/verification.json", digest(b"verified"))
+    every = {**receipts, own.run_id: receipt(own, some.dataset_version_id, (*outputs, report))}
     stored = {item.digest: StoredArtifact(item.size_bytes, item.role) for item in some.artifacts}
-    return World(documents, {**receipts, own.run_id: cataloging}, stored)
+    return World(documents, every, stored, {run: digest(raw) for run, raw in every.items()})
+
+
+def filed(made: Iterable[bytes]) -> dict[str, str]:
+    """The digest of each document by the path that the catalog run filed it under."""
+    return {f"catalog/{place}": digest(raw) for place, raw in enumerate(made)}
 
 
 _NOTICE = {"type": "show_notice", "message": "Ask “first”, before you dig."}
