@@ -92,6 +92,12 @@ class Event(StrEnum):
     ACCOUNT_CLOSED = "account.closed", "closed the account {subject}", "caution"
     PASSWORD_LINK_MADE = "account.password_link", "made a one-time link to set the password of {subject}", "caution"
     PASSWORD_SET = "account.password_set", "set the first password of {subject} by the link", "neutral"
+    PASSWORD_LOCKED = (
+        "account.locked",
+        "gave too many wrong passwords for {subject}, which is locked for a while",
+        "danger",
+    )
+    PASSWORD_UNLOCKED = "account.unlocked", "lifted the lock of {subject}", "caution"
     TOKEN_ISSUED = "token.issued", "issued a service token for {subject}", "caution"
     TOKEN_REVOKED = "token.revoked", "revoked a service token of {subject}", "caution"
     RUN_SUBMITTED = "run.submitted", "submitted a run of an outside pipeline for {subject}", "info"

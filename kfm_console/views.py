@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.models import User
-from django.contrib.auth.views import INTERNAL_RESET_SESSION_TOKEN, LoginView, PasswordResetConfirmView
+from django.contrib.auth.views import (
+    INTERNAL_RESET_SESSION_TOKEN,
+    LoginView,
+    PasswordChangeView,
+    PasswordResetConfirmView,
+)
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
@@ -17,6 +22,7 @@ from django.views.decorators.http import require_GET
 
 from datasets import accounts, questions
 from datasets.errors import Refused
+from datasets.forms_sign_in import ChangePasswordForm, SignInForm
 from datasets.people import Person, names_of
 from kfm_console.templatetags.console import relative
 from promotions.readers import home
@@ -28,6 +34,7 @@ from promotions.states import STATIONS, State
 class SignIn(LoginView):
     """The sign-in page; on demo data it lists the demo accounts."""
 
+    form_class = SignInForm
     redirect_authenticated_user = False
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -37,6 +44,17 @@ class SignIn(LoginView):
 
             context["demo_accounts"] = DEMO_ACCOUNTS
         return context
+
+
+class ChangePassword(PasswordChangeView):
+    """Django's page under ``/admin/``, with a form that counts tries."""
+
+    form_class = ChangePasswordForm
+    template_name = "admin/password_change_form.html"
+    success_url = reverse_lazy("admin:password_change_done")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**kwargs), **admin.site.each_context(self.request)}
 
 
 class FirstPassword(PasswordResetConfirmView):

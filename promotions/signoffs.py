@@ -16,9 +16,10 @@ from django.db import IntegrityError, transaction
 from audit import ledger
 from audit.digests import digest_bytes
 from audit.events import Event
+from datasets import password_tries
 from datasets.decisions import decide, document_of, request_for, resource_of
 from datasets.errors import Refused
-from datasets.models import DatasetVersion
+from datasets.models import DatasetVersion, Prompt
 from datasets.people import Person, person_for
 from datasets.policy.requests import Action
 from datasets.policy.roles import Role
@@ -43,12 +44,17 @@ class Reauthenticated:
 
 
 def reauthenticate(*, user: User, password: str, at: datetime) -> Reauthenticated:
-    """Checks the password again; raises ``Refused`` when it is wrong, which the ledger keeps."""
-    with attempt(by=person_for(user), verb="reauthenticate", subject=f"user/{user.get_username()}", at=at):
-        found = authenticate(username=user.get_username(), password=password)
+    """Checks the password again; raises ``Refused`` when it is wrong or locked, which the ledger keeps."""
+    name, by = user.get_username(), person_for(user)
+    until = password_tries.count_try(name=name, prompt=Prompt.CONFIRM, by=by, at=at)
+    with attempt(by=by, verb="reauthenticate", subject=f"user/{name}", at=at):
+        if until is not None:
+            raise Refused("password_locked", password_tries.words_of(until))
+        found = authenticate(username=name, password=password)
         if found is None or found.pk != user.pk:
             raise Refused("password_wrong", "The password is not right, so nothing was signed. Try again.")
-    return Reauthenticated(user.get_username(), at, _MADE_HERE)
+    password_tries.forget_tries(name=name, prompt=Prompt.CONFIRM)
+    return Reauthenticated(name, at, _MADE_HERE)
 
 
 def sign(  # noqa: PLR0913 - what a signature binds
@@ -57,7 +63,7 @@ def sign(  # noqa: PLR0913 - what a signature binds
     """Signs the dossier with digest *seen* in *role*. Everything is looked at again under the lock first."""
     with attempt(by=by, verb="sign", subject=f"version/{version_pk}", at=at) as made:
         standing = _lock(version_pk)
-        made.subject = standing.version.reference
+        made.about(standing.version, {role})
         return _sign(standing, by, role, seen, proof, at)
 
 
@@ -81,7 +87,7 @@ def _sign(standing: Standing, by: Person, role: Role, seen: str, proof: Reauthen
     results = gates.evaluate_all(gathered.evidence)
     if not all(result.passed for result in results.values()):
         raise GatesFailed(gathered, results)
-    dossiers.keep_evaluation(gathered, results, by=by, at=at)
+    dossiers.keep_evaluation(gathered, results, by=by, role=role, at=at)
     try:
         with transaction.atomic():
             signature = SignOff.objects.create(
@@ -115,7 +121,7 @@ def request_changes(*, version_pk: int, by: Person, note: str, at: datetime) -> 
     """Asks the proposer for changes; publishing waits until the proposer answers by proposing again."""
     with attempt(by=by, verb="request_changes", subject=f"version/{version_pk}", at=at) as made:
         standing = _lock(version_pk)
-        made.subject = standing.version.reference
+        made.about(standing.version, roles.SIGNS)
         return _request_changes(standing, by, note.strip(), at)
 
 

@@ -22,5 +22,6 @@ urlpatterns = [
     path(f"{_PERSON}grant/", people.give_grant, name="give_grant"),
     path(f"{_PERSON}take/<slug:key>/", people.take, name="take_right"),
     path(f"{_PERSON}close/", people.close, name="person_close"),
+    path(f"{_PERSON}unlock/", people.unlock, name="person_unlock"),
     path(f"{_PERSON}link/", people.password_link, name="person_link"),
 ]

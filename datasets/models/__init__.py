@@ -22,6 +22,7 @@ from datasets.models.policy import (
     PolicyChangeKind,
     PolicyChangeState,
 )
+from datasets.models.sign_in import PasswordTries, Prompt
 from datasets.models.upkeep import DriftCheck, DriftOutcome, ExternalLink, LinkCheck, LinkOutcome
 from datasets.models.upstream import (
     FetchAttempt,
@@ -52,12 +53,14 @@ __all__ = [
     "LineageEvent",
     "LinkCheck",
     "LinkOutcome",
+    "PasswordTries",
     "PolicyBundle",
     "PolicyChange",
     "PolicyChangeKind",
     "PolicyChangeState",
     "PolicyDecision",
     "PolicyLabel",
+    "Prompt",
     "RoleAssignment",
     "RunReceipt",
     "ServiceToken",

@@ -77,7 +77,6 @@ class PolicyChangeKind(models.TextChoices):
     LABEL_EDIT = "label.edit", "edited label"
     ROLE_ASSIGN = "role.assign", "role for a person"
     GRANT_GIVE = "grant.give", "grant on a dataset"
-    EMBARGO_LIFT = "embargo.lift", "early end of an embargo"
 
 
 class PolicyChange(models.Model):

@@ -18,7 +18,7 @@ from django.utils.http import urlsafe_base64_encode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from datasets import accounts, policy_changes
+from datasets import accounts, password_tries, policy_changes
 from datasets.errors import Refused
 from datasets.models import DatasetGrant, PolicyChange
 from datasets.people import revoke_role, take_grant
@@ -69,6 +69,7 @@ def person(request: HttpRequest, user_pk: int) -> HttpResponse:
         "may_change": is_admin(viewer) and user.is_active and not own,
         "own": own and is_admin(viewer),
         "may_link": is_admin(viewer) and may_link,
+        "locked_until": password_tries.locked_until(user.username, now),
         "why_not_close": person_page.why_not_close(user, now) if user.is_active else "",
         "crumbs": crumbs(("People", reverse("promotions:people")), (_name(user), "")),
     }
@@ -236,6 +237,35 @@ def close(request: HttpRequest, user_pk: int) -> HttpResponse:
         "danger": True,
         "back": reverse("promotions:person", args=[user.pk]),
         "crumbs": _crumbs(user, "Close the account"),
+    }
+    return render(request, "administration/form.html", context, status=status)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def unlock(request: HttpRequest, user_pk: int) -> HttpResponse:
+    """``promotions:person_unlock``: lifts the lock that too many wrong passwords put on an account."""
+    viewer, now, user = admin_of(request), timezone.now(), _account_or_404(user_pk)
+    form, status = LineForm(request.POST or None), 200
+    if request.method == "POST":
+        status = REFUSED
+        if form.is_valid():
+            reason = form.cleaned_data["reason"]
+            try:
+                with refusals.attempt(by=viewer, verb="unlock_account", subject=f"user/{user.username}", at=now):
+                    password_tries.lift_lock(user=user, reason=reason, by=viewer, at=now)
+            except Refused as refusal:
+                status = place(form, refusal)
+            else:
+                messages.success(request, "The lock is lifted. Its holder may try the password again.")
+                return redirect("promotions:person", user_pk=user.pk)
+    context = {
+        "form": form,
+        "title": f"Lift the lock of {_name(user)}",
+        "lead": "Ask its holder first whether the wrong passwords were theirs. The password stays as it is.",
+        "button": "Lift the lock",
+        "back": reverse("promotions:person", args=[user.pk]),
+        "crumbs": _crumbs(user, "Lift the lock"),
     }
     return render(request, "administration/form.html", context, status=status)
 
