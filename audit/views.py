@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
+from django.utils.module_loading import import_string
 from django.views.decorators.http import require_GET, require_POST
 
 from audit import keys, ledger, notes, presenters
@@ -27,12 +29,16 @@ _EXPORT_CHUNK = 1_000
 
 
 def readers_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Signed in and allowed to read the ledger, or the sign-in page, or 403."""
+    """Signed in and allowed to read the ledger, or the sign-in page, or 403.
+
+    ``AUDIT_REFUSED`` names who is told of a refused look, and keeps it; this app does not know what policies are.
+    """
 
     @login_required
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not may_read_ledger(request.user):
+            import_string(settings.AUDIT_REFUSED)(request.user)
             raise PermissionDenied("The ledger is read by auditors, stewards and admins. Ask an admin for that role.")
         return view(request, *args, **kwargs)
 

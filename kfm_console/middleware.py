@@ -18,6 +18,7 @@ from django.utils.functional import SimpleLazyObject
 
 from datasets import questions
 from datasets.people import person_for
+from kfm_console import errors
 from promotions.views import viewing_as
 
 logger = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ class DecisionMiddleware:
             body = {"error_code": code, "message": words, "audit_ref": questions.new_reference()}
             answer: HttpResponse = JsonResponse(body, status=_NOT_NOW)
         else:
-            answer = HttpResponse(words, status=_NOT_NOW, content_type="text/plain; charset=utf-8")
+            answer = errors.not_now(words)
         answer["Cache-Control"] = "no-store"
         answer["Retry-After"] = "60"
         return answer

@@ -12,6 +12,7 @@ from csp.constants import NONE, SELF
 from django.core.management.utils import get_random_secret_key
 
 from kfm_console.environment import SettingsError, credentials, database, directories, flag, host_patterns
+from kfm_console.public_address import public_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("KFM_VAR_DIR", BASE_DIR / "var"))
@@ -70,6 +71,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "kfm_console.errors.MethodMiddleware",
     "kfm_console.middleware.FormLimitMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -198,7 +200,8 @@ KFM_LEDGER_ORIGIN = os.environ.get("KFM_LEDGER_ORIGIN", "kansasfrontiermatrix.or
 KFM_LEDGER_KEY = os.environ.get("KFM_LEDGER_KEY", "")  # Ed25519 private key, PEM text; absent: a key file in var/
 KFM_LEDGER_KEY_FILE = VAR_DIR / "ledger_ed25519.pem"
 KFM_WEBHOOK_KEY = os.environ.get("KFM_WEBHOOK_KEY", "")  # as KFM_LEDGER_KEY; absent: a key file beside the ledger's
-KFM_PUBLIC_URL = os.environ.get("KFM_PUBLIC_URL", "http://127.0.0.1:8000")
+KFM_PUBLIC_URL_FILE = VAR_DIR / "public_url"
+KFM_PUBLIC_URL = public_url(os.environ.get("KFM_PUBLIC_URL"), KFM_PUBLIC_URL_FILE)
 KFM_CONTAINER_DIGEST = os.environ.get("KFM_CONTAINER_DIGEST", "")
 KFM_GIT_COMMIT = os.environ.get("KFM_GIT_COMMIT", "")
 
@@ -240,6 +243,8 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 
 # --- the ledger's readers: the audit app knows groups only; this says whose right has ended by the clock ---
 AUDIT_LAPSED = "datasets.people.ledger_lapsed"
+AUDIT_REFUSED = "kfm_console.errors.ledger_refused"
+CSRF_FAILURE_VIEW = "kfm_console.errors.csrf_failure"
 
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from kfm_console.preparation import Layout, record, steps_due
+from kfm_console.public_address import difference, public_url, remember
 from kfm_console.supervisor import Child, Pace, StopRequested, Supervisor, SupervisorError, require_free_port, take_lock
 
 HOST = "127.0.0.1"
@@ -114,6 +115,7 @@ class Command(BaseCommand):
             port = _port(str(options["port"]))
             lock = take_lock(settings.VAR_DIR / "up.lock")
             require_free_port(HOST, port)
+            self._settle_address(f"http://{HOST}:{port}")
             with self._supervisor(port, lock, parent) as supervisor:
                 prepare(supervisor, layout())
                 supervisor.run()
@@ -124,6 +126,17 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         else:
             self._say("Stopped.")
+
+    def _settle_address(self, serving: str) -> None:
+        """On the first start, links lead to where it serves; on a later one it says so when they lead elsewhere."""
+        if os.environ.get("KFM_PUBLIC_URL") or settings.PRODUCTION:
+            return
+        public, file = settings.KFM_PUBLIC_URL, layout().database_file
+        if file is not None and not file.exists():
+            remember(serving, settings.KFM_PUBLIC_URL_FILE)
+            public = public_url(None, settings.KFM_PUBLIC_URL_FILE)
+        if words := difference(serving, public):
+            self._say(words)
 
     def _supervisor(self, port: int, lock: int, parent: int | None) -> Supervisor:
         logs = settings.VAR_DIR / "log"
