@@ -17,8 +17,7 @@ from datasets.policy.requests import Action
 from promotions.api import shapes
 from promotions.api.answers import ApiError, BadParameter, Gone, json_answer
 from promotions.api.base import ApiView
-from promotions.api.bundles import find_bundle, keep_bundle
-from promotions.api.files import base_url
+from promotions.api.bundles import address_of, find_bundle, keep_bundle
 from promotions.api.reading import Reader
 from promotions.api.resolver import Indexes, Tombstoned, resolve
 from promotions.api.shapes import responses
@@ -62,17 +61,18 @@ class BundleView(ApiView):
     @extend_schema(
         operation_id="evidence_bundle",
         tags=["evidence"],
-        parameters=[shapes.DIGEST],
+        parameters=[shapes.DIGEST, shapes.query("ref", "The reference it answers, where its address says one")],
         responses=responses({(200, "application/json"): shapes.EvidenceBundle}, 404, 410),
         description=(
-            "A bundle that was given out before. 410 when its version is no longer served, or when its reference "
+            "A bundle that was given out before. One that quotes a span of a document is not kept: its address has "
+            "`?ref=`, and it is made again. 410 when its version is no longer served, or when its reference "
             "answers with another bundle now."
         ),
     )
-    def get(self, _request: Request, digest: str) -> HttpResponseBase:
+    def get(self, request: Request, digest: str) -> HttpResponseBase:
         """A bundle by its digest; who asks is judged anew."""
         reader = self.reader()
-        found = find_bundle(digest, reader)
+        found = find_bundle(digest, reader, request.query_params.get("ref"))
         if isinstance(found, Tombstoned):
             raise Gone(found.tombstone, found.audit_ref)
         if found is None:
@@ -120,5 +120,5 @@ def _result(ref: str, answer: Answer, refused: str) -> dict[str, Any]:
         return {"ref": ref, "status": "unresolved", "audit_ref": refused}
     if isinstance(answer, Tombstoned):
         return {"ref": ref, "status": "gone", "tombstone": answer.tombstone, "audit_ref": answer.audit_ref}
-    href = f"{base_url()}/evidence/{answer['digest']}"
-    return {"ref": ref, "status": "resolved", "bundle": answer, "href": href, "audit_ref": answer["audit_ref"]}
+    told = {"bundle": answer, "href": address_of(answer), "audit_ref": answer["audit_ref"]}
+    return {"ref": ref, "status": "resolved", **told}

@@ -28,8 +28,8 @@ from datasets.stores import console_store, read_document
 from datasets.zones.store import DamagedObject, StoreError
 from promotions.api.answers import CACHE_CONTROL, NotServable
 from promotions.api.reading import Released
-from promotions.evidence import RECORD_PARTS
 from promotions.readers.quality_runs import tells_values
+from promotions.shelf import RECORD_PARTS
 
 logger = logging.getLogger(__name__)
 

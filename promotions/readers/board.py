@@ -18,12 +18,12 @@ from audit.findings import grouped
 from datasets.models import DatasetVersion
 from promotions import dossier as dossiers
 from promotions import gates
-from promotions.evidence import Shelf
 from promotions.gates import ClauseState, GateResult
 from promotions.models import Evaluation, QuarantineCase, Standing, Transition
 from promotions.readers import documents
 from promotions.readers.documents import Document
 from promotions.releases import latest_release
+from promotions.shelf import Shelf
 from promotions.states import STATIONS, State
 
 #: The gates that were asked by the time a version stands where it does; later letters are "not run".

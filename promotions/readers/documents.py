@@ -18,10 +18,10 @@ from datasets.policy.requests import Action
 from datasets.runs import current_receipts
 from datasets.stores import read_document
 from datasets.zones.store import DamagedObject, ObjectNotFound, ObjectTooLarge
-from promotions.evidence import CATALOG_PARTS
 from promotions.models import Dossier, Release
 from promotions.readers.quality_runs import knows_values, read_report, without_values
 from promotions.readers.version_page import Opened
+from promotions.shelf import CATALOG_PARTS
 
 #: Parts of a version that are documents, what each is called, and the rule that judges it.
 PARTS: dict[str, tuple[str, str]] = {

@@ -20,10 +20,10 @@ from datasets.catalogs.provenance_graph import Edge, Graph, Node
 from datasets.catalogs.rdf_reading import read_rdf
 from datasets.catalogs.triplet import Statements
 from datasets.models import SubmittedRun
-from promotions.evidence import Shelf
 from promotions.readers.documents import OPEN_PARTS
 from promotions.readers.version_page import Opened
 from promotions.releases import latest_release
+from promotions.shelf import Shelf
 
 WORDS = {"activity": "Activity", "entity": "Entity", "agent": "Agent", "release": "Release"}
 TOLD_BY = {

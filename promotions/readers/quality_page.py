@@ -18,13 +18,13 @@ from datasets.quality.kinds import GEOMETRY_CHECKS, OPERATORS
 from datasets.quality.report import BLOCKING_SEVERITIES
 from datasets.quality.samples import Sample
 from promotions import library
-from promotions.evidence import Shelf
 from promotions.readers import quality_charts as charts
 from promotions.readers import quality_columns as of_columns
 from promotions.readers import quality_words as words
 from promotions.readers.quality_rows import Mask, Rows, drawable, hidden_columns, mask_of, points_of, rows_of
 from promotions.readers.quality_runs import Copy, Run, copy_for, runs_of
 from promotions.readers.version_page import INSIDERS, Opened, extent_words
+from promotions.shelf import Shelf
 
 RUNBOOK = "RB-DATA-020"
 #: Where the runbook says what to do about a verdict.

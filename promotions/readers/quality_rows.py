@@ -22,9 +22,9 @@ from datasets.quality.measures import NotMeasurable
 from datasets.quality.samples import Sample, failing_geometries, masked, samples
 from datasets.stores import console_store
 from datasets.zones.store import StoreError
-from promotions.evidence import Shelf
 from promotions.readers.quality_runs import Run
 from promotions.readers.version_page import Opened
+from promotions.shelf import Shelf
 
 #: A larger measured file is not opened for a page.
 MOST_BYTES = 64 * 1024 * 1024

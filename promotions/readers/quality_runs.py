@@ -20,9 +20,9 @@ from datasets.policy.requests import Action
 from datasets.policy.roles import Role
 from datasets.stores import read_document
 from datasets.zones.store import StoreError
-from promotions.evidence import Shelf
 from promotions.models import Release
 from promotions.readers.version_page import INSIDERS, Opened
+from promotions.shelf import Shelf
 
 SHOWN_RUNS = 50
 #: A larger report of a past run is not opened for the preview.

@@ -24,8 +24,8 @@ from datasets.policy.obligations import (
     satisfies,
 )
 from datasets.steps.validate import required_obligations
-from promotions.evidence import DATA_PARTS, Shelf
 from promotions.readers.version_page import Opened, extent_words
+from promotions.shelf import DATA_PARTS, Shelf
 
 _CARRIED = frozenset({ObligationKind.REQUIRE_ATTRIBUTION, ObligationKind.SHOW_NOTICE})
 _NOT_APPLICABLE = "obligation_not_applicable"

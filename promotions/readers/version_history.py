@@ -9,9 +9,10 @@ from typing import Any
 
 from audit import ledger, presenters
 from datasets.people import names_of
-from promotions.evidence import Shelf
-from promotions.models import Job, Proposal, Release, SignOff, Transition
+from promotions.models import Proposal, Release, SignOff, Transition
+from promotions.readers.run_list import visible_jobs
 from promotions.readers.version_page import Opened
+from promotions.shelf import Shelf
 from promotions.states import RULES, Verb
 
 SHOWN = 200
@@ -36,7 +37,7 @@ def history(opened: Opened, shelf: Shelf) -> dict[str, Any]:  # noqa: ARG001 - e
         "releases": releases,
         "labels": _changes(labels),
         "entries": presenters.lines(entries),
-        "jobs": list(Job.objects.filter(version=version)[:SHOWN]),
+        "jobs": list(visible_jobs(opened.person).filter(version=version)[:SHOWN]),
     }
 
 

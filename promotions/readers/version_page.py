@@ -15,12 +15,14 @@ from typing import Any
 from datasets.enforcement import declared_obligations, find_version, look_up, may, visible_versions
 from datasets.models import DatasetVersion, VersionArtifact
 from datasets.people import Person, names_of
+from datasets.policy.obligation_words import sentence
+from datasets.policy.obligations import ObligationError, parse_obligation
 from datasets.policy.requests import Action
 from datasets.policy.roles import Role
-from promotions.evidence import CATALOG_PARTS, RECORD_PARTS, RELEASED_PARTS, Shelf
 from promotions.models import Evaluation, Tombstone, Transition
 from promotions.readers.as_owed import as_owed_now
 from promotions.readers.dataset_page import strip_of
+from promotions.shelf import CATALOG_PARTS, RECORD_PARTS, RELEASED_PARTS, Shelf
 from promotions.states import RULES, STATIONS, State, Verb
 
 OPEN_PARTS = frozenset({*RELEASED_PARTS, *CATALOG_PARTS})
@@ -45,6 +47,7 @@ PART_WORDS: dict[str, str] = {
     "measured": "the normalized data, before rows were set apart",
     "quarantined": "the rows set apart, with the reason for each",
     "raster": "what the reader found in the raster",
+    "reference_system": "the coordinate system of the data",
     "rejects": "the rejected records",
     "data": "the data",
     "preview": "the small map",
@@ -282,15 +285,11 @@ def decision_of(shelf: Shelf) -> dict[str, Any]:
 
 
 def obligation_words(obligation: dict[str, Any]) -> str:
-    """``generalize geometry: min cell size m 10000``; ``remove attributes: fields owner, phone``."""
-    told = {key: value for key, value in sorted(obligation.items()) if key != "type"}
-    rest = ", ".join(f"{key.replace('_', ' ')} {_listed(value)}" for key, value in told.items())
-    name = str(obligation.get("type", "")).replace("_", " ")
-    return f"{name}: {rest}" if rest else name
-
-
-def _listed(value: object) -> str:
-    return ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
+    """What the obligation does, as one sentence; one that the console does not know is named as it is written."""
+    try:
+        return sentence(parse_obligation(obligation))
+    except ObligationError:
+        return f"Not known here: {json.dumps(obligation, sort_keys=True, ensure_ascii=False)}"
 
 
 Tab = Callable[[Opened, Shelf], dict[str, Any]]

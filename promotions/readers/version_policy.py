@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from datasets.policy.reasons import ALLOW_REASONS, DENY_REASONS
-from promotions.evidence import Shelf
 from promotions.readers import redaction
 from promotions.readers.version_page import Opened, decision_of, pretty
+from promotions.shelf import Shelf
 
 
 def policy(opened: Opened, shelf: Shelf) -> dict[str, Any]:

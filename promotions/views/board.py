@@ -14,10 +14,10 @@ from datasets import enforcement
 from datasets.models import DatasetVersion
 from datasets.people import Person, names_of
 from datasets.policy.requests import Action
-from promotions.evidence import Shelf
 from promotions.models import Job, JobState, Standing
 from promotions.readers import board, changes, deciding, offers
 from promotions.readers.version_page import extent_words
+from promotions.shelf import Shelf
 from promotions.states import PUBLISHING_VERB, State
 from promotions.views.asking import crumbs, moves_and_names, person_of, version_or_404
 

@@ -16,8 +16,8 @@ from django.views.decorators.http import require_GET
 from audit.references import NOT_OF_A_REFERENCE, GraphReference, InvalidReference, parse_evidence_ref
 from datasets.zones.store import StoreError
 from promotions.api.answers import ApiError
+from promotions.api.bundles import address_of
 from promotions.api.evidence import MAX_REF_LENGTH, Answer, resolve_all
-from promotions.api.files import base_url
 from promotions.api.reading import Reader
 from promotions.api.resolver import Tombstoned
 from promotions.views.asking import person_of
@@ -114,7 +114,7 @@ def _result(ref: str, answer: Answer) -> dict[str, Any]:
         "artifacts": answer["artifacts"],
         "digest": answer["digest"],
         "bundle_id": answer["bundle_id"],
-        "href": f"{base_url()}/evidence/{answer['digest']}",
+        "href": address_of(answer),
     }
 
 

@@ -22,10 +22,10 @@ from datasets.policy.requests import Action
 from datasets.runs import current_files
 from datasets.stores import console_store
 from datasets.zones.store import StoreError
-from promotions.evidence import Shelf
 from promotions.readers import redaction
 from promotions.readers import version_page as reader
 from promotions.readers.version_page import Opened
+from promotions.shelf import Shelf
 from promotions.views.asking import crumbs, person_of
 
 #: A larger file is not drawn for a page.

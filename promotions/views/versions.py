@@ -11,13 +11,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from datasets.people import Person
-from promotions.evidence import Shelf
 from promotions.readers import quality_runs
 from promotions.readers import version_page as reader
 from promotions.readers.provenance import provenance
 from promotions.readers.triplet import triplet
 from promotions.readers.version_history import history
 from promotions.readers.version_policy import policy
+from promotions.shelf import Shelf
 from promotions.states import State
 
 GONE = 410

@@ -9,7 +9,7 @@ from datasets.catalogs.namespaces import PREFIXES, PROV
 from datasets.catalogs.triplet import read_triplet
 from datasets.models import RunReceipt
 from datasets.stores import read_document
-from promotions.evidence import Shelf
+from promotions.shelf import Shelf
 
 #: White space of Unicode, and characters without width; none may stand in a reference, before it or after it.
 BLANKS = (
@@ -39,6 +39,8 @@ CONFUSABLE = str.maketrans(
         "d": "\u0501",
     }
 )
+#: From a visible ASCII character to its full-width form.
+FULL_WIDTH = 0xFEE0
 
 
 def valid(version) -> list[str]:
@@ -94,6 +96,8 @@ def near(ref: str) -> set[str]:
     found |= {ref.replace(letter, f"%{ord(letter):02x}", 1) for letter in set(ref)}
     found |= {ref.replace(plain, alike) for plain, alike in ((chr(k), v) for k, v in CONFUSABLE.items())}
     found.add(ref.translate(CONFUSABLE))
+    found |= {ref.replace(letter, chr(ord(letter) + FULL_WIDTH)) for letter in set(ref)}  # "." as U+FF0E, and so on
+    found.add("".join(chr(ord(letter) + FULL_WIDTH) for letter in ref))
     for form in ("NFC", "NFD", "NFKC", "NFKD"):
         found |= {unicodedata.normalize(form, ref.replace("e", "é")), unicodedata.normalize(form, ref + "\u0301")}
     for part in ("../", "..%2f", "%2e%2e/", "./", "//", "\\", "a/../", "..;/"):
@@ -120,6 +124,9 @@ def near(ref: str) -> set[str]:
     found |= {ref.replace("#", ""), ref.replace("@", "@@"), ref.replace("@", "/"), ref.replace("://", ":"), ref[1:]}
     found |= {ref.replace("://", "//"), ref.replace("://", ":////"), f"kfm://{ref}", f"{ref}{ref}", f"{ref},{ref}"}
     scheme, _, rest = ref.partition("://")
+    host = rest.partition("/")[0].partition("#")[0].partition("@")[0]
+    found |= {f"{scheme}://{more}{rest}" for more in ("user@", "user:secret@", ":@", "@", "localhost/", "[::1]/")}
+    found |= {f"{scheme}://{host}{more}{rest.removeprefix(host)}" for more in (":443", ":0", ":", ".", "%00")}
     found |= {
         f"{other}://{rest}"
         for other in ("dcat", "stac", "prov", "doc", "graph", "http", "file", "DCAT")

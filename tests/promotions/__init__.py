@@ -16,8 +16,8 @@ from audit import ledger
 from audit.events import Event
 from datasets.errors import Refused
 from datasets.models import DatasetVersion
-from promotions.evidence import Shelf
 from promotions.models import Standing
+from promotions.shelf import Shelf
 from tests.ledger_triggers import without_append_only
 
 WATCHED = ("datasets", "promotions", "audit", "auth", "guardian")
