@@ -18,6 +18,7 @@ from audit.events import Event
 from datasets.decisions import decide, document_of, embargo_day, request_for
 from datasets.errors import Refused
 from datasets.models import Dataset, Embargo
+from datasets.one_row import change_row
 from datasets.people import Person
 from datasets.policy.requests import Action, ResourceFacts
 from datasets.policy.roles import Role
@@ -48,12 +49,11 @@ def set_embargo(*, dataset: Dataset, until: date, reason: str, by: Person, at: d
     _check_day(until, at, row)
     _ask_policy(Action.SET_EMBARGO, dataset, by, role, at)
     if row is None:
-        row = Embargo(dataset=dataset, until=until, reason=reason.strip(), set_by=by.principal, set_at=at)
-        _save(row, by, at)
+        row = _begin(Embargo(dataset=dataset, until=until, reason=reason.strip(), set_by=by.principal, set_at=at))
         _record(Event.EMBARGO_SET, row, by, role, reason, at)
         return row
-    was, row.until, row.reason = row.until, until, reason.strip()
-    _save(row, by, at)
+    was = row.until
+    _change(row, by, at, until=until, reason=reason.strip())
     _record(Event.EMBARGO_MOVED, row, by, role, reason, at, was=was.isoformat())
     return row
 
@@ -70,8 +70,7 @@ def lift_embargo(*, dataset: Dataset, reason: str, by: Person, at: datetime, see
     if seen is not None and seen != row.until:
         raise Refused("embargo_moved", f"Meanwhile the embargo was moved to {row.until:%d %B %Y}. Look again.")
     _ask_policy(Action.LIFT_EMBARGO, dataset, by, role, at)
-    row.lifted_by, row.lifted_at, row.lift_reason = by.principal, at, reason.strip()
-    _save(row, by, at)
+    _change(row, by, at, lifted_by=by.principal, lifted_at=at, lift_reason=reason.strip())
     _record(Event.EMBARGO_LIFTED, row, by, role, reason, at)
     return row
 
@@ -93,11 +92,22 @@ def _no_embargo(dataset: Dataset) -> str:
     return f"{dataset.slug} is under no embargo.{told}"
 
 
-def _save(row: Embargo, by: Person, at: datetime) -> None:
-    """One step; its history row says by whom and when."""
-    row._history_user = User.objects.filter(username=by.principal).first()  # type: ignore[attr-defined]  # noqa: SLF001 - simple-history's own door
-    row._history_date = at  # type: ignore[attr-defined]  # noqa: SLF001 - as above
-    row.save()
+def _begin(row: Embargo) -> Embargo:
+    """Writes a new embargo; its history row says by whom and when."""
+    row._history_user = User.objects.filter(username=row.set_by).first()  # type: ignore[attr-defined]  # noqa: SLF001 - simple-history's own door
+    row._history_date = row.set_at  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+    row.save(force_insert=True)
+    return row
+
+
+def _change(row: Embargo, by: Person, at: datetime, **changes: date | datetime | str) -> None:
+    """One step over exactly what was read. Raises ``Refused`` for who comes second, with who came first."""
+    if change_row(row, was={"until": row.until, "lifted_at": None}, changes=changes, at=at, by=by.principal):
+        return
+    now = embargo_on(row.dataset_id)
+    if now is None:
+        raise Refused("no_embargo", _no_embargo(row.dataset))
+    raise Refused("embargo_moved", f"Meanwhile the embargo was moved to {now.until:%d %B %Y}. Look again.")
 
 
 def _lock(dataset: Dataset) -> None:

@@ -18,7 +18,7 @@ from audit.events import Event
 from datasets import staffing
 from datasets.holdings import DATASET_ROLES, grants_in_force, roles_in_force
 from datasets.models import DatasetGrant, RoleAssignment
-from datasets.people import PIPELINE, close_grant, follow_ledger_group
+from datasets.people import PIPELINE, close_assignment, close_grant, follow_ledger_group
 from datasets.policy.roles import Role
 from datasets.policy.satisfiable import Broken
 from datasets.receipts import instant
@@ -53,9 +53,7 @@ def _end_role(pk: int, now: datetime) -> bool:
     row = rows.filter(pk=pk, revoked_at__isnull=True, expires_at__lte=now).first()
     if row is None:  # another worker ended it, or an admin prolonged it
         return False
-    row.revoked_at = now
-    row._change_reason = _ENDED  # type: ignore[attr-defined]  # noqa: SLF001 - simple-history's own door
-    row.save(update_fields=["revoked_at"])
+    close_assignment(row, PIPELINE.principal, now, _ENDED)
     follow_ledger_group(row.user, now)
     _record(Event.ROLE_EXPIRED, row.user, {"granted": row.role}, row.expires_at, now)
     return True

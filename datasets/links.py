@@ -19,9 +19,10 @@ from django.db.models import QuerySet
 from audit import ledger
 from audit.digests import digest_bytes
 from audit.events import Event
+from datasets.errors import Refused
 from datasets.models import Dataset, ExternalLink, LinkCheck, LinkOutcome, Source
 from datasets.people import Person
-from datasets.policy.roles import Role
+from datasets.policy.roles import RUNS
 
 #: When one that answers, or may not be asked, is looked at again; and one that fails, by its failures in a row.
 SETTLED = timedelta(days=7)
@@ -75,8 +76,11 @@ def name_links(*, dataset: Dataset, found: Mapping[str, str], by: Person, at: da
             )
             for digest in new
         )
-        ExternalLink.objects.filter(pk__in=back).update(next_check_at=at, failures=0)
-        ExternalLink.objects.filter(pk__in=dropped).update(next_check_at=None)
+        rows = ExternalLink.objects.filter(dataset=dataset)
+        named = rows.filter(pk__in=back, next_check_at__isnull=True).update(next_check_at=at, failures=0)
+        unnamed = rows.filter(pk__in=dropped, next_check_at__isnull=False).update(next_check_at=None)
+        if (named, unnamed) != (len(back), len(dropped)):
+            raise Refused("changed_meanwhile", "The dataset's links were named anew just now. Look at them again.")
         counts = {"new": str(len(new) + len(back)), "no_longer_named": str(len(dropped))}
         _append(Event.LINKS_NAMED, dataset, counts, by, at)
     return len(new) + len(back), len(dropped)
@@ -179,7 +183,7 @@ def _append(event: Event, dataset: Dataset, references: dict[str, str], by: Pers
     ledger.append(
         event=event,
         actor=by.principal,
-        role=min((r.value for r in by.roles_on(dataset.pk)), default=Role.PUBLIC.value),
+        role=by.role_told(dataset.pk, RUNS).value,
         subject=f"kfm://dataset/{dataset.slug}",
         references=references,
         at=at,

@@ -20,6 +20,7 @@ from datasets import staffing
 from datasets.errors import Refused
 from datasets.holdings import DATASET_ROLES, GRANTS, grants_in_force, permissions, roles_in_force
 from datasets.models import Dataset, DatasetGrant, RoleAssignment
+from datasets.one_row import change_row
 from datasets.persons import PIPELINE, PUBLIC, RESERVED_PRINCIPALS, Person, names_of, person_for, person_named
 from datasets.policy.roles import Role
 from datasets.receipts import instant
@@ -103,7 +104,7 @@ def _assign(  # noqa: PLR0913 - as above
     _lock(user)
     check_makes_way(user, role.value, None, expires_at, at)
     for held in RoleAssignment.objects.filter(user=user, role=role.value, revoked_at__isnull=True):
-        _close(held, at, f"{by.principal}: prolonged")
+        close_assignment(held, by.principal, at, f"{by.principal}: prolonged")
     assignment = RoleAssignment(
         user=user,
         role=role.value,
@@ -132,7 +133,7 @@ def revoke_role(*, user: User, role: Role, by: Person, reason: str, at: datetime
     before = staffing.roster(at)
     what = f"Taking the role {role} from {user.username}"
     staffing.check_staffed(before, before.without_role(user.username, role.value), what)
-    _close(assignment, at, f"{by.principal}: {reason}")
+    close_assignment(assignment, by.principal, at, f"{by.principal}: {reason}")
     follow_ledger_group(user, at)
     _record(Event.ROLE_REVOKED, by, user, role.value, reason, at)
 
@@ -200,9 +201,10 @@ def take_grant(  # noqa: PLR0913 - who takes what from whom, why, when
 
 def close_grant(row: DatasetGrant, by: str, at: datetime, reason: str) -> None:
     """Ends a grant's row; the caller ends the permission and makes the ledger's entry."""
-    row.revoked_at, row.revoked_by = at, by
-    row._change_reason = reason[:100]  # type: ignore[attr-defined]  # noqa: SLF001 - simple-history's own door
-    row.save(update_fields=["revoked_at", "revoked_by"])
+    ended = {"revoked_at": at, "revoked_by": by}
+    if not change_row(row, was={"revoked_at": None}, changes=ended, at=at, by=by, reason=reason):
+        now = DatasetGrant.objects.get(pk=row.pk)
+        raise Refused("taken_already", f"Already taken by {now.revoked_by} at {now.revoked_at:%Y-%m-%d %H:%M} UTC.")
 
 
 def check_makes_way(user: User, right: str, dataset: Dataset | None, end: datetime | None, at: datetime) -> None:
@@ -256,10 +258,13 @@ def _lock(user: User) -> None:
         raise Refused("account_closed", f"{user.username} is no active account.")
 
 
-def _close(assignment: RoleAssignment, at: datetime, why: str) -> None:
-    assignment.revoked_at = at
-    assignment._change_reason = why[:100]  # type: ignore[attr-defined]  # noqa: SLF001 - simple-history's own door
-    assignment.save(update_fields=["revoked_at"])
+def close_assignment(assignment: RoleAssignment, by: str, at: datetime, why: str) -> None:
+    """Ends a role's row; the caller makes the ledger's entry."""
+    ended = {"revoked_at": at}
+    if not change_row(assignment, was={"revoked_at": None}, changes=ended, at=at, by=by, reason=why):
+        last = assignment.history.select_related("history_user").order_by("-history_id").first()
+        by_whom = f" by {last.history_user}" if last.history_user else ""
+        raise Refused("taken_already", f"Already taken{by_whom} at {last.revoked_at:%Y-%m-%d %H:%M} UTC.")
 
 
 def follow_ledger_group(user: User, at: datetime) -> None:

@@ -6,7 +6,7 @@ Roles and grants count while ``datasets.holdings`` says so; ``is_superuser`` and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -40,6 +40,20 @@ class Person:
     def all_roles(self) -> frozenset[Role]:
         """Roles held anywhere; for deciding which pages to offer, never for deciding about a dataset."""
         return self.roles | {DATASET_ROLES[g] for grants in self.grants.values() for g in grants if g in DATASET_ROLES}
+
+    def role_among(self, allowed: Collection[Role], dataset_pk: int | None) -> Role | None:
+        """The role they act in where *allowed* may act: the first of those held there, in the list's order."""
+        held = self.roles_on(dataset_pk)
+        return next((role for role in Role if role in allowed and role in held), None)
+
+    def role_told(self, dataset_pk: int | None, allowed: Collection[Role] = ()) -> Role:
+        """The role that the ledger names for an act, or for one that was refused: the one that *allowed* lets act.
+
+        Who holds none of those tried in vain: then the furthest reaching role held there (``None``: anywhere).
+        """
+        used = self.role_among(allowed, dataset_pk)
+        held = self.all_roles if dataset_pk is None else self.roles_on(dataset_pk)
+        return used or next((role for role in reversed(Role) if role in held), Role.PUBLIC)
 
     @property
     def is_public(self) -> bool:

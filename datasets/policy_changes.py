@@ -21,6 +21,7 @@ from audit.events import Event
 from datasets import label_writing, people, rights_wanted
 from datasets.errors import Refused
 from datasets.models import Dataset, PolicyChange, PolicyChangeKind, PolicyChangeState
+from datasets.one_row import change_row
 from datasets.persons import Person, person_named
 from datasets.policy.labels import LabelFacts
 from datasets.policy.roles import Role
@@ -152,7 +153,7 @@ def take_back(*, change_pk: int, by: Person, reason: str, at: datetime) -> Polic
     if by.principal != change.asked_by:
         raise Refused("not_the_asker", f"Only {change.asked_by}, who asked, takes this back.")
     _check_reason(reason)
-    role = Role.ADMIN if Role.ADMIN in by.roles else min(by.roles, default=Role.PUBLIC)
+    role = by.role_told(None, {Role.ADMIN})
     _decide(change, State.TAKEN_BACK, by, role, reason, at)
     _record(Event.POLICY_CHANGE_TAKEN_BACK, change, by, role, reason, at)
     return change
@@ -204,19 +205,30 @@ def _pending(change_pk: int) -> PolicyChange:
     change = PolicyChange.objects.select_for_update(of=("self",)).filter(pk=change_pk).first()
     if change is None:
         raise Refused("no_such_change", "There is no such change.")
+    _check_pending(change)
+    return change
+
+
+def _check_pending(change: PolicyChange) -> None:
     if change.state != State.PENDING:
         when = f"{change.decided_at:%Y-%m-%d %H:%M} UTC"
         done = State(change.state).label
         raise Refused("decided_already", f"Already {done} by {change.decided_by} at {when}.")
-    return change
 
 
 def _decide(  # noqa: PLR0913 - the decision's own fields
     change: PolicyChange, state: PolicyChangeState, by: Person, role: Role, reason: str, at: datetime
 ) -> None:
-    change.state, change.decided_by, change.decided_role = state, by.principal, role.value
-    change.decided_at, change.decision_reason = at, reason.strip()
-    change.save(update_fields=["state", "decided_by", "decided_role", "decided_at", "decision_reason"])
+    decision = {
+        "state": state,
+        "decided_by": by.principal,
+        "decided_role": role.value,
+        "decided_at": at,
+        "decision_reason": reason.strip(),
+    }
+    if not change_row(change, was={"state": State.PENDING}, changes=decision, at=at, by=by.principal):
+        _check_pending(PolicyChange.objects.get(pk=change.pk))
+        raise Refused("changed_meanwhile", "The change was decided by someone else just now. Look again.")
 
 
 def _check_asks(by: Person, reason: str) -> None:

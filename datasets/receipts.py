@@ -114,11 +114,6 @@ def check_acquisition_manifest(document: object) -> list[Finding]:
     return _repeated(document["artifacts"], "path", "/artifacts")
 
 
-def check_policy_decision(document: object) -> list[Finding]:
-    """C1: the findings against the form of a parsed policy decision; whether it allows is the gate's to say."""
-    return check_document("policy_decision.v1", document)
-
-
 def instant(at: datetime) -> str:
     """RFC 3339 in UTC, whole seconds, ``Z``; refuses a time without a zone."""
     if at.tzinfo is None or at.utcoffset() is None:

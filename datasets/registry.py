@@ -15,6 +15,7 @@ from audit.findings import Finding
 from datasets import specs
 from datasets.errors import Refused
 from datasets.models import Dataset, DatasetSpec
+from datasets.one_row import change_row
 from datasets.people import Person
 from datasets.policy.roles import Role
 
@@ -133,9 +134,9 @@ def _record_spec(dataset: Dataset, spec: Mapping[str, Any], by: Person, role: Ro
     )
     if dataset.current_spec_id == row.pk:
         return row
-    dataset.current_spec = row
-    dataset.title = spec["title"]
-    dataset.save(update_fields=["current_spec", "title"])
+    was, changes = {"current_spec": dataset.current_spec_id}, {"current_spec": row, "title": spec["title"]}
+    if not change_row(dataset, was=was, changes=changes, at=at, by=by.principal):
+        raise Refused("spec_meanwhile", "Someone else recorded a spec just now. Look at theirs, then record yours.")
     ledger.append(
         event=Event.SPEC_RECORDED,
         actor=by.principal,

@@ -21,7 +21,7 @@ from audit.events import Event
 from datasets.errors import Refused
 from datasets.models import Acquisition, Artifact, Dataset, Source, TermsAcceptance, TermsObservation
 from datasets.people import Person
-from datasets.policy.roles import Role
+from datasets.policy.roles import BRINGS_IN, Role
 from datasets.stores import read_document
 from datasets.terms_words import words_digest, words_of
 
@@ -67,7 +67,7 @@ def observe(  # noqa: PLR0913 - what was seen, where, by whom, when
     ledger.append(
         event=Event.TERMS_CHANGED if new else Event.TERMS_OBSERVED,
         actor=by.principal,
-        role=min((r.value for r in by.roles_on(dataset.pk)), default=Role.PUBLIC.value),
+        role=by.role_told(dataset.pk, BRINGS_IN).value,
         subject=f"kfm://dataset/{dataset.slug}",
         references={"snapshot": snapshot.digest, "words": words_digest} | ({"source": source.name} if source else {}),
         at=at,

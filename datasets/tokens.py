@@ -23,6 +23,7 @@ from audit.findings import Finding
 from datasets.errors import Refused
 from datasets.intake import UPLOADS
 from datasets.models import ServiceToken
+from datasets.one_row import change_row
 from datasets.people import RESERVED_PRINCIPALS, Person, person_for
 from datasets.policy.roles import Role
 from datasets.receipts import instant
@@ -72,12 +73,12 @@ def revoke(*, token_pk: int, reason: str, by: Person, at: datetime) -> ServiceTo
         if findings := check_reason(reason):
             raise Refused("reason_missing", findings[0].message, findings)
         token = ServiceToken.objects.select_for_update(of=("self",)).select_related("user").get(pk=token_pk)
-        if token.revoked_at is not None:
+        end = {"revoked_at": at, "revoked_by": by.principal}
+        said = reason.strip()
+        if not change_row(token, was={"revoked_at": None}, changes=end, at=at, by=by.principal, reason=said):
+            token.refresh_from_db(fields=["revoked_at", "revoked_by"])
             when = f"{token.revoked_at:%Y-%m-%d %H:%M} UTC"
             raise Refused("revoked_already", f"Already revoked by {token.revoked_by} at {when}.")
-        token.revoked_at, token.revoked_by = at, by.principal
-        token._change_reason = reason.strip()  # type: ignore[attr-defined]  # noqa: SLF001 - simple-history's documented way
-        token.save(update_fields=["revoked_at", "revoked_by"])
         _record(Event.TOKEN_REVOKED, token, by, {"reason_digest": str(digest_bytes(reason.strip().encode()))}, at)
     return token
 

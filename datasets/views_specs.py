@@ -35,7 +35,6 @@ from datasets.forms import (
 from datasets.forms_checks import CHECK_HELP, CheckRows, check_rows_from
 from datasets.models import Dataset, PolicyLabel
 from datasets.policy.requests import Action
-from datasets.policy.roles import Role
 from datasets.views import dataset_or_404, person_of, why_not
 
 
@@ -263,7 +262,7 @@ def _refuse_if(request: HttpRequest, sentence: str) -> None:
     enforcement.ask_act(person, Action.REGISTER, at=timezone.now())
     if request.method == "POST":
         verb = str(request.resolver_match.url_name) if request.resolver_match else "unknown"
-        role = min((held.value for held in person.all_roles), default=Role.PUBLIC.value)
+        role = person.role_told(None, registry.REGISTERS).value
         facts = {"actor": person.principal, "role": role, "verb": verb, "subject": f"page/{verb}"}
         questions.refused(str(ledger.refuse(**facts, code="role_missing", at=timezone.now())))
     raise PermissionDenied(sentence)

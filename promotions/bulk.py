@@ -92,7 +92,8 @@ def _outcome(  # noqa: PLR0913 - one row of a result
     try:
         act.check(case, by, parameters, at)
     except Refused as refusal:  # the writer was not reached, so nobody has entered the attempt in the ledger
-        refusals.keep(by=by, verb=action, subject=case.version.reference, code=refusal.code, at=at)
+        role = by.role_told(case.version.dataset_id)
+        refusals.keep(by=by, verb=action, subject=case.version.reference, code=refusal.code, at=at, role=role)
         return Outcome(pk, done=False, message=refusal.message)
     sentence = act.tell(case, parameters, at)
     try:

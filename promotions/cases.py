@@ -21,8 +21,8 @@ from datasets.errors import Refused
 from datasets.models import DatasetVersion
 from datasets.people import Person, person_for
 from datasets.policy.requests import Action
-from datasets.policy.roles import Role
-from promotions import casework, jobs, openings, permissions, transitions
+from datasets.policy.roles import RUNS, Role
+from promotions import casework, jobs, openings, permissions, roles, transitions
 from promotions.models import CaseComment, Job, QuarantineCase, Resolution, Standing
 from promotions.refusals import attempt
 from promotions.states import ReasonCode, State
@@ -147,7 +147,7 @@ def reopen(*, case_pk: int, reason: str, by: Person, at: datetime) -> Quarantine
     with attempt(by=by, verb="reopen_case", subject=f"case/{case_pk}", at=at) as made:
         standing = casework.lock_standing(case_pk)
         ended = casework.locked(case_pk)
-        made.subject = ended.version.reference
+        made.about(ended.version, roles.DERIVES)
         role = permissions.check_derive(by, ended.version)
         _check_reopens(ended, standing)
         return openings.reopen_case(ended, from_state=standing.state, reason=why, by=by, role=role, at=at)
@@ -180,7 +180,7 @@ def record_findings(
         reason = ReasonCode(case.reason_code)
         cause = openings.root_cause(told, reason, case.gate) if told else case.root_cause
         casework.change(case, at, findings=told, root_cause=cause)
-        role = min(by.all_roles, default=Role.PUBLIC)
+        role = by.role_told(case.version.dataset_id, RUNS)
         casework.enter(Event.CASE_UPDATED, case, by, role, at, findings_digest=str(digest_json(told)))
         return case
 

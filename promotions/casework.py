@@ -39,7 +39,7 @@ def acting(case_pk: int, verb: str, by: Person, at: datetime) -> Iterator[Quaran
     """The transaction around one act on a case, with the case locked."""
     with attempt(by=by, verb=verb, subject=f"case/{case_pk}", at=at) as made:
         case = locked(case_pk)
-        made.subject = case.version.reference
+        made.about(case.version)
         yield case
 
 

@@ -29,7 +29,7 @@ from datasets.policy.obligations import (
     unmet,
 )
 from datasets.policy.roles import Role
-from promotions import casework, jobs, permissions, resolutions
+from promotions import casework, jobs, permissions, resolutions, roles
 from promotions.models import Job, QuarantineCase, Resolution, Standing
 from promotions.refusals import attempt
 from promotions.states import State
@@ -87,7 +87,7 @@ def _open(  # noqa: PLR0913 - as above
     with attempt(by=by, verb="derive", subject=f"case/{case_pk}", at=at) as made:
         standing, case = casework.lock_standing(case_pk), casework.locked(case_pk)
         version = case.version
-        made.subject = version.reference
+        made.about(version, roles.DERIVES)
         DatasetVersion.objects.select_for_update(no_key=True).get(pk=version.pk)  # before the ledger, as ``jobs`` does
         role = check_derives(case, standing, by, at)
         if not reason:

@@ -22,10 +22,12 @@ from audit.events import Event
 from datasets.errors import Refused
 from datasets.models import DatasetVersion
 from datasets.people import Person
+from datasets.policy.roles import Role
 from promotions import gates
-from promotions.evidence import Shelf, collect
+from promotions.evidence import collect
 from promotions.gates import GateResult
 from promotions.models import Dossier, Evaluation, Proposal, Standing
+from promotions.shelf import Shelf
 from promotions.states import PUBLISHING_VERB, State
 
 
@@ -102,8 +104,13 @@ def facts_of(value: Any) -> Any:
     return value
 
 
-def keep_evaluation(gathered: Gathered, results: Mapping[str, GateResult], *, by: Person, at: datetime) -> Gathered:
-    """Writes the dossier and the gates' answers as rows (append-only), with a ledger entry when the answers are new."""
+def keep_evaluation(
+    gathered: Gathered, results: Mapping[str, GateResult], *, by: Person, at: datetime, role: Role | None = None
+) -> Gathered:
+    """Writes the dossier and the gates' answers as rows (append-only), with a ledger entry when the answers are new.
+
+    ``role``: the one in which *by* does that for which the gates were asked; none for a look alone.
+    """
     with transaction.atomic():
         dossier, created = Dossier.objects.get_or_create(
             version=gathered.version,
@@ -120,7 +127,7 @@ def keep_evaluation(gathered: Gathered, results: Mapping[str, GateResult], *, by
             ledger.append(
                 event=Event.GATES_EVALUATED,
                 actor=by.principal,
-                role=min((r.value for r in by.all_roles), default="public"),
+                role=(role or by.role_told(gathered.version.dataset_id)).value,
                 subject=gathered.version.reference,
                 references={"dossier": gathered.digest, "gates": "".join(results), "failed": failed or "none"},
                 at=at,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -60,6 +61,8 @@ __all__ = [
 ]
 
 MAX_ATTEMPTS = 5
+#: Who cancels any run of a dataset, or tries it again; who asked for one does that too.
+CANCELS = frozenset({Role.OPERATOR})
 _WITH = (
     "dataset__current_spec",
     "acquisition__dataset",
@@ -74,7 +77,8 @@ _WITH = (
 
 def retry(*, job: Job, by: Person, at: datetime) -> Job:
     """A new job that does what a failed or cancelled one did not; one for each that ended so."""
-    with attempt(by=by, verb="retry", subject=subject_of(job), at=at):
+    about: Any = {"subject": subject_of(job), "allowed": CANCELS, "dataset_pk": job.dataset_id}
+    with attempt(by=by, verb="retry", at=at, **about):
         check_own(job, by, "tries it again")
         ended = Job.objects.select_for_update(of=("self",)).get(pk=job.pk)
         if ended.state not in {JobState.FAILED, JobState.CANCELLED}:
@@ -104,7 +108,8 @@ def retry(*, job: Job, by: Person, at: datetime) -> Job:
 
 def cancel(*, job: Job, by: Person, at: datetime) -> None:
     """Stops a job that waits or runs; what it has recorded stays."""
-    with attempt(by=by, verb="cancel", subject=subject_of(job), at=at):
+    about: Any = {"subject": subject_of(job), "allowed": CANCELS, "dataset_pk": job.dataset_id}
+    with attempt(by=by, verb="cancel", at=at, **about):
         check_own(job, by, "cancels it")
         changed = Job.objects.filter(pk=job.pk, state__in=[JobState.QUEUED, JobState.RUNNING]).update(
             state=JobState.CANCELLED,
@@ -120,7 +125,7 @@ def cancel(*, job: Job, by: Person, at: datetime) -> None:
 
 def check_own(job: Job, by: Person, does: str) -> None:
     """An operator, or who asked for the run, cancels it or tries it again."""
-    if Role.OPERATOR not in by.roles_on(job.dataset_id) and by.principal != job.requested_by:
+    if by.role_among(CANCELS, job.dataset_id) is None and by.principal != job.requested_by:
         raise Refused("role_missing", f"Only an operator, or who asked for the run, {does}.")
 
 

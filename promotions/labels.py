@@ -15,6 +15,7 @@ from audit.events import Event
 from datasets.decisions import decide, document_of, request_for, resource_of
 from datasets.errors import Refused
 from datasets.models import DatasetVersion, PolicyLabel
+from datasets.one_row import change_row
 from datasets.people import Person
 from datasets.policy.requests import Action
 from datasets.policy.roles import Role
@@ -37,7 +38,7 @@ def assign_label(*, version_pk: int, label: str, by: Person, reason: str, at: da
         )
         if standing is None:
             raise Refused("no_such_version", "There is no such version.")
-        made.subject = standing.version.reference
+        made.about(standing.version, ASSIGNS)
         return _assign(standing, label, by, reason.strip(), at)
 
 
@@ -59,9 +60,9 @@ def _assign(standing: Standing, label: str, by: Person, reason: str, at: datetim
             f"{wanted.name} is not tighter than {current.name}. Loosening needs a new version with its own sign-offs.",
         )
     _ask_policy(standing, wanted, current, by, role, at)
-    version.policy_label = wanted
-    version._change_reason = reason[:100]  # type: ignore[attr-defined]  # noqa: SLF001 - simple-history's own door
-    version.save(update_fields=["policy_label"])
+    was = {"policy_label": current}
+    if not change_row(version, was=was, changes={"policy_label": wanted}, at=at, by=by.principal, reason=reason):
+        raise Refused("changed_meanwhile", "The version's label was changed by someone else just now. Look again.")
     references = {"label": wanted.name, "reason_digest": str(digest_bytes(reason.encode()))}
     ledger.append(
         event=Event.LABEL_ASSIGNED if current is None else Event.LABEL_CHANGED,

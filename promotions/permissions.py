@@ -26,8 +26,7 @@ from promotions.states import Verb
 
 def role_for(person: Person, allowed: frozenset[Role], version: DatasetVersion) -> Role | None:
     """The role *person* acts in: the first of *allowed* they hold on this dataset, in a fixed order."""
-    held = person.roles_on(version.dataset_id)
-    return next((role for role in Role if role in allowed and role in held), None)
+    return person.role_among(allowed, version.dataset_id)
 
 
 def cases_open_to(person: Person, action: Action) -> QuerySet[QuarantineCase]:

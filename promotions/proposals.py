@@ -10,7 +10,7 @@ from audit.events import Event
 from datasets.errors import Refused
 from datasets.models import DatasetVersion
 from datasets.people import Person
-from promotions import permissions
+from promotions import permissions, roles
 from promotions.models import Proposal, Standing
 from promotions.refusals import attempt
 from promotions.states import PUBLISHING_VERB, State
@@ -20,7 +20,8 @@ OPEN_STATES = frozenset({State.RAW, State.WORK, State.PROCESSED, State.CATALOG})
 
 def propose(*, version: DatasetVersion, by: Person, note: str, at: datetime) -> Proposal:
     """Records that *by* wants *version* published. The first proposer stays the proposer; only they propose again."""
-    with attempt(by=by, verb="propose", subject=version.reference, at=at):
+    with attempt(by=by, verb="propose", subject=version.reference, at=at) as made:
+        made.about(version, roles.PROPOSES)
         return _propose(version, by, note, at)
 
 

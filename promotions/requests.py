@@ -16,7 +16,7 @@ from datasets import identity, sources
 from datasets.errors import Refused
 from datasets.models import Acquisition, Dataset, DatasetSpec, DatasetVersion, Source
 from datasets.people import PIPELINE, Person
-from datasets.policy.roles import Role
+from datasets.policy.roles import BRINGS_IN, RUNS, Role
 from datasets.runs import current_receipts
 from datasets.steps.ingest import existing_version
 from promotions import permissions, roles
@@ -27,9 +27,18 @@ from promotions.states import State
 
 LIVE = (JobState.QUEUED, JobState.RUNNING)
 #: Who asks for what: a fetch takes bytes in; a reprocess may be a reviewer's or steward's safer derivative.
-FETCHES = frozenset({Role.OPERATOR, Role.CONTRIBUTOR, Role.PIPELINE})
+FETCHES = BRINGS_IN
 PROMOTES = roles.REQUESTS_RUNS | {Role.REVIEWER, Role.STEWARD, Role.PIPELINE}
-REBUILDS = frozenset({Role.OPERATOR, Role.PIPELINE})
+REBUILDS = RUNS
+#: By kind of job, the roles in which it is asked for.
+ASKS: dict[JobKind, frozenset[Role]] = {
+    JobKind.INTAKE: BRINGS_IN | PROMOTES,
+    JobKind.PROMOTION: PROMOTES,
+    JobKind.FETCH: FETCHES,
+    JobKind.REBUILD: REBUILDS,
+    JobKind.RECOVERY: REBUILDS,
+    JobKind.LINKS: REBUILDS,
+}
 LINKS_REST = timedelta(minutes=10)
 
 
@@ -51,7 +60,8 @@ def request_intake(*, acquisition: Acquisition, propose: bool, note: str, by: Pe
 
 def request_promotion(*, version: DatasetVersion, by: Person, at: datetime) -> Job:
     """Owes the steps from where *version* stands to CATALOG; one such job at a time."""
-    with attempt(by=by, verb="run", subject=version.reference, at=at):
+    with attempt(by=by, verb="run", subject=version.reference, at=at) as made:
+        made.about(version, PROMOTES)
         check_may_ask(by, PROMOTES, version)
         _check_none_under_way(version)
         job = Job.objects.create(
@@ -69,7 +79,8 @@ def request_promotion(*, version: DatasetVersion, by: Person, at: datetime) -> J
 
 def request_fetch(*, source: Source, by: Person, at: datetime, slice_: str = "") -> Job:
     """Owes a fetch of *source* and the ingest of what comes; with *slice_* a backfill of that slice. One at a time."""
-    with attempt(by=by, verb="fetch", subject=f"kfm://dataset/{source.dataset.slug}", at=at):
+    subject, dataset_pk = f"kfm://dataset/{source.dataset.slug}", source.dataset_id
+    with attempt(by=by, verb="fetch", subject=subject, at=at, allowed=FETCHES, dataset_pk=dataset_pk):
         check_may_fetch(by, source)
         held = Source.objects.select_for_update(of=("self",)).select_related("dataset").get(pk=source.pk)
         if not held.active:
@@ -125,7 +136,8 @@ def _owe_fetch(source: Source, by: Person, at: datetime, slice_: str) -> Job:
 
 def request_reprocess(*, version: DatasetVersion, by: Person, at: datetime, spec: DatasetSpec | None = None) -> Job:
     """Owes a version of the same bytes under *spec* (the dataset's current one)."""
-    with attempt(by=by, verb="reprocess", subject=version.reference, at=at):
+    with attempt(by=by, verb="reprocess", subject=version.reference, at=at) as made:
+        made.about(version, PROMOTES)
         check_may_ask(by, PROMOTES, version)
         return owe_reprocess(version=version, by=by, at=at, spec=spec)
 
@@ -168,7 +180,8 @@ def check_reprocess(version: DatasetVersion, spec: DatasetSpec | None) -> None:
 
 def request_rebuild(*, version: DatasetVersion, by: Person, at: datetime) -> Job:
     """Owes the comparison of the version's projections with what its recorded facts give. Changes nothing current."""
-    with attempt(by=by, verb="rebuild", subject=version.reference, at=at):
+    with attempt(by=by, verb="rebuild", subject=version.reference, at=at) as made:
+        made.about(version, REBUILDS)
         check_may_ask(by, REBUILDS, version)
         check_rebuild(version)
         _check_none_under_way(version)
@@ -194,7 +207,8 @@ def check_rebuild(version: DatasetVersion) -> None:
 
 def request_recovery(*, version: DatasetVersion, by: Person, at: datetime) -> Job:
     """Owes the recovery of the version's catalogs (RB-DATA-050). Touches no data and moves no version."""
-    with attempt(by=by, verb="recover", subject=version.reference, at=at):
+    with attempt(by=by, verb="recover", subject=version.reference, at=at) as made:
+        made.about(version, REBUILDS)
         check_may_ask(by, REBUILDS, version)
         _check_none_under_way(version)
         check_recoverable(State(Standing.objects.get(version=version).state))
@@ -214,7 +228,8 @@ def request_recovery(*, version: DatasetVersion, by: Person, at: datetime) -> Jo
 
 def request_links(*, dataset: Dataset, by: Person, at: datetime) -> Job:
     """Owes a look at the outside addresses that the dataset's catalogs name. One at a time, and none twice at once."""
-    with attempt(by=by, verb="check_links", subject=f"kfm://dataset/{dataset.slug}", at=at):
+    subject = f"kfm://dataset/{dataset.slug}"
+    with attempt(by=by, verb="check_links", subject=subject, at=at, allowed=REBUILDS, dataset_pk=dataset.pk):
         if not by.roles_on(dataset.pk) & REBUILDS:
             raise Refused("role_missing", f"Only an operator of {dataset.slug} has its outside links checked.")
         Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
@@ -249,7 +264,7 @@ def record_job(event: Event, by: Person, job: Job, at: datetime, references: dic
     ledger.append(
         event=event,
         actor=by.principal,
-        role=min((r.value for r in by.all_roles), default=Role.PIPELINE.value),
+        role=by.role_told(job.dataset_id, ASKS[JobKind(job.kind)]).value,
         subject=subject_of(job),
         references={"job": str(job.pk)}
         | ({"acquisition": job.acquisition.acquisition_id} if job.acquisition else {})

@@ -23,7 +23,7 @@ from datasets.models import Acquisition, Dataset, DatasetVersion
 from datasets.people import Person
 from datasets.policy.roles import Role
 from promotions import dossier as dossiers
-from promotions import gates, openings, permissions, releases, resolutions
+from promotions import gates, openings, permissions, releases, resolutions, roles
 from promotions.dossier import GatesFailed
 from promotions.models import QuarantineCase, Resolution, Standing, Tombstone, Transition
 from promotions.refusals import attempt
@@ -180,7 +180,7 @@ def _attempt(  # noqa: PLR0913 - what an attempt is made of
     try:
         with attempt(by=by, verb=verb.value, subject=f"version/{version_pk}", at=at) as made:
             standing = _lock(version_pk)
-            made.subject = standing.version.reference
+            made.about(standing.version, roles.MAY[verb])
             move = _look_again(standing, verb, by, at, reason, reason_code)
             if seen is not None and seen != _digest(move):
                 raise Refused(
@@ -240,7 +240,7 @@ def _require_gates(move: _Move, letters: str) -> None:
     results = gates.evaluate_all(gathered.evidence, letters)
     if not all(result.passed for result in results.values()):
         raise GatesFailed(gathered, results)
-    move.dossier = dossiers.keep_evaluation(gathered, results, by=move.by, at=move.at)
+    move.dossier = dossiers.keep_evaluation(gathered, results, by=move.by, role=move.role, at=move.at)
 
 
 def _dossier(move: _Move) -> dossiers.Gathered:

@@ -61,6 +61,10 @@ ROLE_MEANINGS: dict[Role, RoleMeaning] = {
 
 GRANTABLE_PER_DATASET: frozenset[Role] = frozenset(role for role, facts in ROLE_MEANINGS.items() if facts.per_dataset)
 
+#: Who brings bytes in, and who has the console's steps run; the ledger names one of these where somebody did.
+BRINGS_IN: frozenset[Role] = frozenset({Role.CONTRIBUTOR, Role.OPERATOR, Role.PIPELINE})
+RUNS: frozenset[Role] = frozenset({Role.OPERATOR, Role.PIPELINE})
+
 #: The grant that opens a restricted label of one dataset to one signed-in principal. It is no role.
 READ_RESTRICTED = "read_restricted"
 

@@ -28,7 +28,7 @@ from datasets.intake import (
 from datasets.models import Acquisition, FetchAttempt, Source, TermsObservation
 from datasets.models.upstream import FetchOutcome, SourceKind
 from datasets.people import Person
-from datasets.policy.roles import Role
+from datasets.policy.roles import BRINGS_IN
 from datasets.steps.getting import Got, Seen, get_bytes, get_terms, shown_address
 from datasets.steps.workspace import Workspace
 from datasets.stores import keep
@@ -229,7 +229,7 @@ def _file(order: Order, work: Workspace, seen: Seen, ended: _Ended) -> None:
     ledger.append(
         event=EVENTS[ended.outcome],
         actor=order.by.principal,
-        role=min((r.value for r in order.by.roles_on(source.dataset_id)), default=Role.PUBLIC.value),
+        role=order.by.role_told(source.dataset_id, BRINGS_IN).value,
         subject=f"kfm://dataset/{source.dataset.slug}",
         references=references,
         at=work.at,

@@ -18,6 +18,7 @@ from datasets.upstream.draft import Draft
 from datasets.upstream.errors import UpstreamError, UpstreamFailed, UpstreamRefused
 from datasets.upstream.exchange import Answer, Sending, exchange
 from datasets.upstream.headers import as_date_text, as_etag, checked_request_headers
+from datasets.upstream.redirects import redirected
 from datasets.upstream.resuming import Partial, resumes, unfinished
 from datasets.upstream.statuses import REDIRECTS, failure_of
 from datasets.upstream.terms import (
@@ -30,7 +31,7 @@ from datasets.upstream.terms import (
     Unchanged,
     Wire,
 )
-from datasets.upstream.urls import Url, parse_url, resolve_reference
+from datasets.upstream.urls import Url, parse_url
 
 OK, PARTIAL, NOT_MODIFIED, RANGE_NOT_SATISFIABLE = 200, 206, 304, 416
 
@@ -206,24 +207,10 @@ class _Fetch:
                 if answer.status not in REDIRECTS:
                     yield answer
                     return
-                following = self._next(answer)
+                self.redirects += 1
+                following = redirected(answer, self.redirects, self.limits, "upstream")
             own = own if following.origin == url.origin else []
             url = following
-
-    def _next(self, answer: Answer) -> Url:
-        self.redirects += 1
-        if self.redirects > self.limits.redirects:
-            message = f"The upstream redirects more than {self.limits.redirects} times."
-            raise UpstreamRefused("too_many_redirects", message, "Give the file's own address.")
-        location = answer.headers.one("location")
-        if location is None:
-            message = "The upstream redirects without saying where to."
-            raise UpstreamFailed("redirect", message, "Ask the publisher to correct it.", retryable=False)
-        url = resolve_reference(answer.url, location)
-        if answer.url.scheme == "https" and url.scheme != "https":
-            message = f"The upstream redirects from https to plain http (host {url.host})."
-            raise UpstreamRefused("redirect_downgrade", message, "Ask the publisher for an https address.")
-        return url
 
     def _conditional(self) -> bool:
         return bool(as_etag(self.conditions.etag) or as_date_text(self.conditions.last_modified))

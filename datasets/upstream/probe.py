@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from datasets.upstream.errors import UpstreamFailed, UpstreamRefused
-from datasets.upstream.exchange import Answer, Sending, exchange
+from datasets.upstream.errors import UpstreamFailed
+from datasets.upstream.exchange import Sending, exchange
+from datasets.upstream.redirects import redirected
 from datasets.upstream.statuses import REDIRECTS
 from datasets.upstream.terms import Deadline, FetchLimits, Wire
-from datasets.upstream.urls import Url, parse_url, resolve_reference
+from datasets.upstream.urls import Url, parse_url
 
 PROBE_LIMITS = FetchLimits(bytes=16_384, seconds=20, connect_seconds=5, read_seconds=10, redirects=5)
 ANY_HOST = "*"
@@ -75,19 +76,5 @@ class _Asking:
             ) as answer:
                 if answer.status not in REDIRECTS:
                     return Probed(answer.status, url.host, redirects, answer.headers.retry_after)
-                url = self._next(answer, redirects)
-            redirects += 1
-
-    def _next(self, answer: Answer, redirects: int) -> Url:
-        if redirects >= self.limits.redirects:
-            message = f"The address redirects more than {self.limits.redirects} times."
-            raise UpstreamRefused("too_many_redirects", message, "Name the page's own address.")
-        location = answer.headers.one("location")
-        if location is None:
-            message = "The address redirects without saying where to."
-            raise UpstreamFailed("redirect", message, "Ask the publisher to correct it.", retryable=False)
-        following = resolve_reference(answer.url, location)
-        if answer.url.scheme == "https" and following.scheme != "https":
-            message = f"The address redirects from https to plain http (host {following.host})."
-            raise UpstreamRefused("redirect_downgrade", message, "Ask the publisher for an https address.")
-        return following
+                redirects += 1
+                url = redirected(answer, redirects, self.limits, "address")

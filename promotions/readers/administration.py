@@ -11,13 +11,12 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
-from datasets import decisions, embargoes, label_writing, policy_changes, readable
+from datasets import label_writing, policy_changes
 from datasets.errors import Refused
-from datasets.models import Dataset, DatasetVersion, PolicyChange, PolicyChangeKind, PolicyChangeState, PolicyLabel
+from datasets.models import Dataset, PolicyChange, PolicyChangeKind, PolicyChangeState, PolicyLabel
 from datasets.people import CONFIRMS, Person, names_of
 from datasets.policy.label_rules import SIGNS
 from datasets.policy.labels import LabelFacts
-from datasets.policy.requests import Action
 from datasets.policy.roles import READ_RESTRICTED, Role
 from promotions.readers.people import Act
 from promotions.readers.version_page import obligation_words
@@ -43,7 +42,7 @@ def label_words(facts: LabelFacts, field: str) -> str:
     """What *facts* say in *field*, in words."""
     value = getattr(facts, field)
     if field == "default_obligations":
-        return "; ".join(obligation_words(item.as_json()) for item in value) or "none"
+        return " ".join(obligation_words(item.as_json()) for item in value) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
@@ -153,37 +152,6 @@ def is_label(change: PolicyChange) -> bool:
 def wanted_label(change: PolicyChange) -> LabelFacts:
     """The facts that a change of a label asks for."""
     return label_writing.facts_from(json.loads(change.document))
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """How many versions someone may read and download, before and after a right."""
-
-    action: str
-    before: int
-    after: int
-
-
-def reach_of(person: Person, document: Mapping[str, Any]) -> list[Reach]:
-    """What the right in *document* would open to *person*; asked of the lists' condition, never of single versions."""
-    labels, embargoed = decisions.label_facts(), embargoes.embargoed_datasets()
-    after = _with(person, document)
-    return [
-        Reach(
-            action.value,
-            DatasetVersion.objects.filter(readable.condition(person, action, labels, embargoed)).count(),
-            DatasetVersion.objects.filter(readable.condition(after, action, labels, embargoed)).count(),
-        )
-        for action in (Action.READ, Action.DOWNLOAD)
-    ]
-
-
-def _with(person: Person, document: Mapping[str, Any]) -> Person:
-    if document["dataset"] is None:
-        return Person(person.principal, person.name, person.roles | {Role(document["right"])}, person.grants)
-    pk = Dataset.objects.get(slug=document["dataset"]).pk
-    grants = {**person.grants, pk: person.grants.get(pk, frozenset()) | {document["right"]}}
-    return Person(person.principal, person.name, person.roles, grants)
 
 
 def right_meaning(document: Mapping[str, Any]) -> str:

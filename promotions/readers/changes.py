@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from datasets.models import DatasetVersion, VersionArtifact
-from promotions.evidence import RELEASED_PARTS, Shelf
 from promotions.readers.quality_checks import Asked, asked_of
+from promotions.shelf import RELEASED_PARTS, Shelf
 
 Change = dict[str, Any]
 

@@ -26,13 +26,13 @@ from datasets.quality.samples import failing_geometries, masked, samples
 from datasets.stores import console_store
 from datasets.zones.store import StoreError
 from promotions import gates, library, permissions, resolutions
-from promotions.evidence import Shelf
 from promotions.models import CaseComment, QuarantineCase, Resolution, Severity
 from promotions.readers import inbox_map
 from promotions.readers.offers import Offer
 from promotions.readers.quality_rows import NOT_NOW, WHO
 from promotions.readers.quarantine import WORDS, all_ways, people_of
 from promotions.readers.version_page import INSIDERS
+from promotions.shelf import Shelf
 
 #: A larger measured file is not opened for a page.
 MOST_BYTES = 64 * 1024 * 1024

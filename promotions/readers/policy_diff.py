@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Q
+from django.db.models import Count
 
-from datasets import decisions, enforcement
+from datasets import enforcement
 from datasets.errors import Refused
+from datasets.label_use import carries, occurring
 from datasets.models import DatasetVersion
 from datasets.people import Person
 from datasets.policy import diff
@@ -54,18 +55,6 @@ def in_use() -> dict[str, int]:
     """Label to how many versions carry it; one query."""
     rows = DatasetVersion.objects.filter(policy_label__isnull=False).order_by().values_list("policy_label")
     return dict(rows.annotate(n=Count("pk")))
-
-
-def occurring(label: str | None = None) -> dict[tuple[str, str], int]:
-    """(label, standing) to how many versions; one without a label reads as ``decisions.UNLABELLED``. One query."""
-    rows = DatasetVersion.objects.filter(standing__isnull=False)
-    if label is not None:
-        rows = rows.filter(_carries(label))
-    counts: dict[tuple[str, str], int] = {}
-    for name, state, number in rows.order_by().values_list("policy_label", "standing__state").annotate(n=Count("pk")):
-        key = (name or decisions.UNLABELLED, state)
-        counts[key] = counts.get(key, 0) + number
-    return counts
 
 
 def label_diff(before: LabelFacts | None, after: LabelFacts, viewer: Person, page: str | int | None = 1) -> LabelDiff:
@@ -112,15 +101,10 @@ def _remade(before: LabelFacts, after: LabelFacts, counts: Mapping[tuple[str, st
     return counts.get((after.name, "PUBLISHED"), 0)
 
 
-def _carries(label: str) -> Q:
-    carries = Q(policy_label=label)
-    return carries | Q(policy_label__isnull=True) if label == decisions.UNLABELLED else carries
-
-
 def _named(label: str, standings: set[str], viewer: Person) -> Paginator[DatasetVersion]:
     rows = (
         enforcement.visible_versions(viewer, Action.DISCOVER)
-        .filter(_carries(label), standing__state__in=sorted(standings))
+        .filter(carries(label), standing__state__in=sorted(standings))
         .select_related("dataset", "standing")
         .order_by("dataset__slug", "version_id", "pk")
     )

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from datasets.models import PolicyLabel
-from promotions.evidence import DATA_PARTS
+from promotions.shelf import DATA_PARTS
 from tests.api.conftest import url
 
 COARSER = {"type": "generalize_geometry", "min_cell_size_m": 50_000}

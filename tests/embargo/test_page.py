@@ -129,6 +129,7 @@ def test_before_its_day_the_button_says_when(world, address):
     put(world)
     shown = text(client_of(world, "steward").get(address))
     assert "It can be lifted on or after" in shown
+    assert "registered as a dataset of its own" in shown
     assert 'value="lift"' not in shown
 
 

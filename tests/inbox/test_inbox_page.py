@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from datasets.models import PolicyLabel
 from promotions import cases, derivatives, transitions
-from promotions.evidence import Shelf
 from promotions.gates import e_quality
 from promotions.models import QuarantineCase, Severity
 from promotions.readers import home, inbox
 from promotions.readers.inbox import Filters, filters_from
+from promotions.shelf import Shelf
 from tests.inbox.many import more_cases
 from tests.promotions import overwrite
 

@@ -11,6 +11,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from audit import ledger
+from audit.canonical import canonical_bytes
 from audit.events import Event
 from datasets.enforcement import enforce, find_version, visible_versions
 from datasets.errors import Refused
@@ -27,6 +28,7 @@ from datasets.models import (
 from datasets.people import PUBLIC, Person
 from datasets.policy.requests import Action
 from datasets.policy.roles import Role
+from datasets.stores import keep
 from promotions import dossier, gates, transitions
 from promotions.dossier import GatesFailed
 from promotions.models import (
@@ -59,8 +61,15 @@ def document(version: DatasetVersion, name: str, edit: Callable[[dict], None]) -
     overwrite(digest, json.dumps(held).encode())
 
 
-def receipt(version: DatasetVersion) -> RunReceipt:
-    return RunReceipt.objects.filter(version=version, operation="validate").get()
+def receipt(version: DatasetVersion, operation: str = "validate") -> RunReceipt:
+    return RunReceipt.objects.filter(version=version, operation=operation).get()
+
+
+def edited_receipt(version: DatasetVersion) -> bytes:
+    """The catalog run's own receipt with its verdict changed, which no document repeats."""
+    held = json.loads(stored_path(receipt(version, "catalog").document_id).read_bytes())
+    assert held["validation"]["status"] == "pass"
+    return canonical_bytes({**held, "validation": {**held["validation"], "status": "fail"}})
 
 
 def a1_source(v):
@@ -181,6 +190,19 @@ def f1_receipt(v):
 
 def f1_receipt_gone(v):
     overwrite(receipt(v).document_id, None)
+
+
+def f1_receipt_of_the_catalog_run(v):
+    overwrite(receipt(v, "catalog").document_id, edited_receipt(v))
+
+
+def d2_receipt_of_the_catalog_run_gone(v):
+    overwrite(receipt(v, "catalog").document_id, None)
+
+
+def f2_receipt_of_the_catalog_run_in_its_row_too(v):
+    kept = keep(edited_receipt(v), media_type="application/json", at=AT)
+    row_of(RunReceipt, receipt(v, "catalog").pk, document=kept)
 
 
 def _body(v, edit: Callable[[dict], None]) -> None:

@@ -9,8 +9,8 @@ from django.urls import reverse
 
 from datasets.models import VersionArtifact
 from datasets.runs import current_files
-from promotions.evidence import Shelf
 from promotions.readers import redaction
+from promotions.shelf import Shelf
 from promotions.states import State
 from tests.datasets.test_obligations_end_to_end import CANARY_PERSON, HIDE
 from tests.redaction.conftest import COARSE

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db.models import Count
 
 from datasets import decisions
+from datasets.label_use import occurring
 from datasets.models import DatasetVersion
 from datasets.policy import bundle, diff
 from datasets.policy.requests import STANDINGS
@@ -33,7 +34,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
         labels = decisions.label_facts()
-        counts = _occurring()
+        counts = occurring()
         try:
             after = diff.World(labels, _evaluator(options["directory"]))
         except (OSError, ValueError) as error:
@@ -49,7 +50,7 @@ class Command(BaseCommand):
         self._say(found, counts, as_json=options["json"])
         sys.exit(CHANGED if found else SAME)
 
-    def _say(self, found: tuple[diff.Turned, ...], counts: Counter[tuple[str, str]], *, as_json: bool) -> None:
+    def _say(self, found: tuple[diff.Turned, ...], counts: Mapping[tuple[str, str], int], *, as_json: bool) -> None:
         touched = {(one.label, one.standing) for one in found}
         versions = _versions(touched)
         if as_json:
@@ -63,7 +64,7 @@ class Command(BaseCommand):
                         "direction": one.direction,
                         "before": list(one.before),
                         "after": list(one.after),
-                        "versions": counts[one.label, one.standing],
+                        "versions": counts.get((one.label, one.standing), 0),
                     }
                     for one in found
                 ],
@@ -72,7 +73,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(document, indent=2))
             return
         for line in diff.grouped(found):
-            number = counts[line.label, line.standing]
+            number = counts.get((line.label, line.standing), 0)
             who = ", ".join(line.who)
             self.stdout.write(
                 f"{line.direction}: {line.action} of {line.label} in {line.standing}, for {who} ({number} versions)"
@@ -96,16 +97,6 @@ def _evaluator(directory: Path) -> bundle.Evaluator:
     if not sources:
         raise ValueError(f"There is no .rego file in {directory}.")
     return bundle.evaluator_of(sources)
-
-
-def _occurring() -> Counter[tuple[str, str]]:
-    counts: Counter[tuple[str, str]] = Counter()
-    rows = (
-        DatasetVersion.objects.filter(standing__isnull=False).order_by().values_list("policy_label", "standing__state")
-    )
-    for label, state, number in rows.annotate(n=Count("pk")):
-        counts[label or decisions.UNLABELLED, state] += number
-    return counts
 
 
 def _versions(touched: set[tuple[str, str]]) -> list[str]:

@@ -25,6 +25,7 @@ from promotions import refusals, signoffs
 from promotions.forms_administration import ConfirmForm, ReasonForm
 from promotions.permissions import can
 from promotions.readers import administration as reading
+from promotions.readers import right_reach
 from promotions.readers.policy_diff import label_diff
 from promotions.views.administration import CONFLICT, REFUSED, opened_from, place, tabs, viewer_of
 from promotions.views.asking import crumbs, user_of
@@ -157,8 +158,12 @@ def _difference(request: HttpRequest, change: PolicyChange, person: Person, *, w
     """What the change would do, computed anew while it waits; afterwards only what was asked for."""
     document = json.loads(change.document)
     if not reading.is_label(change):
-        reach = reading.reach_of(person_named(document["user"]), document) if waits else []
-        return {"document": document, "meaning": reading.right_meaning(document), "reach": reach}
+        told: dict[str, Any] = {"document": document, "meaning": reading.right_meaning(document)}
+        if waits:
+            gains = person_named(document["user"])
+            told["reach"] = right_reach.reach_of(gains, document)
+            told["opened"] = right_reach.opened_by(gains, document, person, opened_from(request))
+        return told
     after = reading.wanted_label(change)
     if not waits:
         return {"label_rows": reading.label_rows(after), "label_name": after.name}

@@ -159,9 +159,10 @@ def _preview(  # noqa: PLR0913 - what the preview shows
         "facts": facts,
         "told": told,
         "opens": bool(opened),
+        "paging": "page" in request.POST,
         "diff": reading.facts_diff(before, facts, opened),
-        "decisions": label_diff(before, facts, person),
-        "typed": [pair for pair in typed if pair[0] not in {"act", "seen", "csrfmiddlewaretoken"}],
+        "decisions": label_diff(before, facts, person, request.POST.get("page", "1")),
+        "typed": [pair for pair in typed if pair[0] not in {"act", "seen", "page", "csrfmiddlewaretoken"}],
         "seen": signing.dumps(_digest(before, facts), salt=_SALT),
         "crumbs": _form_crumbs(before),
     }
