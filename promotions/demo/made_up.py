@@ -67,6 +67,31 @@ def springs(year: int) -> str:
     return _table(("spring_id", "flow_l_s", "lat", "lon"), rows)
 
 
+def nests(year: int) -> str:
+    """A year's nests as CSV: id, day, number of young, who found it (a made-up name), place in degrees."""
+    rows = [
+        (
+            f"N-{year}-{number:02}",
+            f"{year}-{4 + number % 4:02}-{1 + number * 11 % 28:02}",
+            (number * 5 + year) % 7,
+            f"Volunteer {chr(65 + number % 8)}.",
+            round(37.4 + (number * 31 % 47) / 47 * 2.2, 5),
+            round(-101.4 + (number * 59 % 61) / 61 * 5.8, 5),
+        )
+        for number in range(48)
+    ]
+    return _table(("nest_id", "seen", "young", "finder", "lat", "lon"), rows)
+
+
+def levels(year: int) -> str:
+    """A year's mean groundwater levels as CSV: id, depth below ground in metres, place in degrees."""
+    rows = [
+        (f"G-{number:02}", round(12 + (number * 17 + year) % 83 / 2, 1), 37.3 + number * 0.07, -100.9 + number * 0.1)
+        for number in range(32)
+    ]
+    return _table(("gauge_id", "depth_m", "lat", "lon"), rows)
+
+
 def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -8,7 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 #: Theme by a word of the slug; the last one fits every slug.
-THEMES = {"counties": "boundaries", "wells": "water", "springs": "water", "": "transportation"}
+THEMES = {
+    "counties": "boundaries",
+    "wells": "water",
+    "springs": "water",
+    "levels": "water",
+    "nests": "wildlife",
+    "": "transportation",
+}
 KANSAS = [-102.06, 36.98, -94.58, 40.01]
 CENSUS_TERMS = (
     "LicenseRef-US-Government-Work",
@@ -170,4 +177,44 @@ WELLS = spec_of(
         "remarks": "upstream.remarks",
         "geometry": "derived.from_latlon",
     },
+)
+NESTS = spec_of(
+    "demo_synthetic_nests",
+    "Synthetic owl nests (made up)",
+    "Nests that do not exist, for trying the console: what a label lets the public see of exact places and of people.",
+    SYNTHETIC_TERMS,
+    [
+        {"name": "geometry_valid", "operator": ">=", "threshold": 1.0},
+        {"name": "unique", "operator": ">=", "threshold": 1.0, "fields": ["nest_id"]},
+        {"name": "value_range", "operator": ">=", "threshold": 1.0, "field": "young", "min": 0, "max": 12},
+    ],
+    {
+        "nest_id": "upstream.nest_id",
+        "seen": "upstream.seen",
+        "young": "upstream.young",
+        "finder": "upstream.finder",
+        "geometry": "derived.from_latlon",
+    },
+) | {
+    "sensitivity": {
+        "policy_label_intent": "public_generalized",
+        "obligations": [
+            {"type": "generalize_geometry", "min_cell_size_m": 10_000},
+            {"type": "generalize_time", "resolution": "month"},
+            {"type": "remove_attributes", "fields": ["finder"]},
+            {"type": "show_notice", "message": "Each nest is shown at the middle of a square of 10 km."},
+        ],
+    }
+}
+LEVELS = spec_of(
+    "demo_synthetic_levels",
+    "Synthetic groundwater levels (made up)",
+    "Levels of wells that do not exist, for trying the console: an embargo that ends on a day.",
+    SYNTHETIC_TERMS,
+    [
+        {"name": "geometry_valid", "operator": ">=", "threshold": 1.0},
+        {"name": "unique", "operator": ">=", "threshold": 1.0, "fields": ["gauge_id"]},
+        {"name": "value_range", "operator": ">=", "threshold": 1.0, "field": "depth_m", "min": 0, "max": 200},
+    ],
+    {"gauge_id": "upstream.gauge_id", "depth_m": "upstream.depth_m", "geometry": "derived.from_latlon"},
 )

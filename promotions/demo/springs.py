@@ -8,11 +8,10 @@ from django.utils import timezone
 
 from datasets.models import Dataset, DatasetVersion
 from datasets.people import Person
-from promotions import cases, overdue, transitions
-from promotions.demo.bringing import bring, dataset_of
+from promotions import cases, overdue
+from promotions.demo.bringing import bring, dataset_of, hold_back
 from promotions.demo.made_up import springs, written
 from promotions.demo.specs import SPRINGS, SYNTHETIC_TERMS, TERMS_CHANGED, TERMS_FIRST
-from promotions.models import QuarantineCase
 from promotions.states import ReasonCode
 
 PLAN = (
@@ -36,16 +35,9 @@ def load(people: dict[str, Person]) -> list[str]:
 
 
 def _hold_back(version: DatasetVersion, people: dict[str, Person]) -> None:
+    reason = "The springs lie on private land, and their places are exact to a few metres."
+    case = hold_back(version, ReasonCode.REDACTION_REQUIRED, reason, people["ruth"])
     at = timezone.now()
-    transitions.quarantine(
-        version_pk=version.pk,
-        by=people["ruth"],
-        reason_code=ReasonCode.REDACTION_REQUIRED,
-        reason="The springs lie on private land, and their places are exact to a few metres.",
-        findings=[],
-        at=at,
-    )
-    case = QuarantineCase.objects.get(version=version, resolution="")
     yesterday = at - timedelta(days=1)
     cases.update_case(case_pk=case.pk, owner="sam", due=yesterday.date(), plan=PLAN, by=people["ruth"], at=yesterday)
     overdue.tell_overdue(at)  # as the scheduler does each hour

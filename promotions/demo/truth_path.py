@@ -13,10 +13,11 @@ from django.utils import timezone
 from datasets.models import Dataset
 from datasets.people import Person
 from datasets.registry import record_spec
-from promotions.demo.bringing import FILES, bring, dataset_of, sign_and_publish, upload
+from promotions import cases, jobs
+from promotions.demo.bringing import FILES, bring, dataset_of, run, sign_and_publish, upload
 from promotions.demo.people import DEMO_ACCOUNTS
 from promotions.demo.specs import AIRPORT_TERMS, AIRPORTS, CENSUS_TERMS, COUNTIES, COUNTIES_WITH_AREA
-from promotions.models import Job
+from promotions.models import Job, QuarantineCase
 
 RUNS = 4
 
@@ -36,6 +37,8 @@ def load(people: dict[str, Person]) -> list[str]:
     words = (FILES / "terms_airports.txt").read_text()
     third = bring(airports, FILES / "kansas_airports.csv", "2026", AIRPORT_TERMS, words, carla)
     _broken_upload(counties, carla)
+    _take_up(people)
+    _ask_links(counties, people)
     return [
         f"{first} is published.",
         f"{second} waits for signatures.",
@@ -60,3 +63,26 @@ def _broken_upload(dataset: Dataset, by: Person) -> None:
             by=by,
             at=timezone.now(),
         )
+
+
+def _take_up(people: dict[str, Person]) -> None:
+    """A reviewer is at work on the airports, and has asked who brought them in."""
+    case = QuarantineCase.objects.get(version__dataset__slug=AIRPORTS["dataset_slug"], resolution="")
+    cases.claim(case_pk=case.pk, by=people["ruth"], at=timezone.now())
+    cases.comment(
+        case_pk=case.pk,
+        text="Most airstrips have no IATA code, and never will. Should the spec ask for it at all?",
+        by=people["ruth"],
+        at=timezone.now(),
+    )
+    cases.comment(
+        case_pk=case.pk,
+        text="It was asked for by mistake, I think. The dataset's steward decides.",
+        by=people["sam"],
+        at=timezone.now(),
+    )
+
+
+def _ask_links(dataset: Dataset, people: dict[str, Person]) -> None:
+    """The outside addresses that the catalogs name are filed. No one gave leave to ask their hosts; that is kept."""
+    run(jobs.request_links(dataset=dataset, by=people["omar"], at=timezone.now()))

@@ -6,11 +6,18 @@ from django.utils import timezone
 
 from datasets.models import Dataset, DatasetVersion
 from datasets.people import Person
-from promotions import cases, derivatives, jobs, transitions
-from promotions.demo.bringing import bring, dataset_of, made_by, run, sign_and_publish
+from promotions import cases, derivatives, jobs, labels, transitions, upkeep
+from promotions.demo.bringing import (
+    bring,
+    dataset_of,
+    hold_back,
+    made_by,
+    run,
+    sign_and_publish,
+    sign_and_restore,
+)
 from promotions.demo.made_up import Year, wells, written
-from promotions.demo.specs import AIRPORTS, SYNTHETIC_TERMS, TERMS_FIRST, WELLS
-from promotions.models import QuarantineCase
+from promotions.demo.specs import SYNTHETIC_TERMS, TERMS_FIRST, WELLS
 from promotions.states import ReasonCode
 
 #: What is wrong with each year; all of it is made up.
@@ -37,26 +44,22 @@ def load(people: dict[str, Person]) -> list[str]:
             sign_and_publish(made[0], people)
     _release(made[2], people)
     derived = _derive(made[3], people)
-    _take_up(people)
+    _come_back(made[0], made[1], people)
+    sign_and_publish(made[2], people)
+    _tighten(derived, people)
     return [
-        f"{made[0]} is published.",
-        f"{made[2]} was released from quarantine.",
-        f"{made[3]} had telephone numbers in it; {derived} has none.",
+        f"{made[0]} was superseded, restored, and superseded again.",
+        f"{made[1]} was published and withdrawn.",
+        f"{made[2]} was released from quarantine, and is published.",
+        f"{made[3]} had telephone numbers in it; {derived} has none, and its catalogs say another label than it has.",
         f"{made[4]} is in quarantine.",
     ]
-
-
-def _doubt(version: DatasetVersion, reason_code: ReasonCode, reason: str, by: Person) -> QuarantineCase:
-    transitions.quarantine(
-        version_pk=version.pk, by=by, reason_code=reason_code, reason=reason, findings=[], at=timezone.now()
-    )
-    return QuarantineCase.objects.get(version=version, resolution="")
 
 
 def _release(version: DatasetVersion, people: dict[str, Person]) -> None:
     """A doubt that proved unfounded: the reviewer releases, and the steps are run again up to CATALOG."""
     ruth = people["ruth"]
-    case = _doubt(version, ReasonCode.UPSTREAM_UNSTABLE, "Two wells look as if they were counted twice.", ruth)
+    case = hold_back(version, ReasonCode.UPSTREAM_UNSTABLE, "Two wells look as if they were counted twice.", ruth)
     cases.comment(
         case_pk=case.pk,
         text="Compared with the year before: they are two wells on one farm, with numbers of their own.",
@@ -75,7 +78,7 @@ def _release(version: DatasetVersion, people: dict[str, Person]) -> None:
 def _derive(version: DatasetVersion, people: dict[str, Person]) -> DatasetVersion:
     """The way out that makes another version: the remarks are left out of it."""
     reason = "The remarks of six wells hold telephone numbers."
-    case = _doubt(version, ReasonCode.REDACTION_REQUIRED, reason, people["ruth"])
+    case = hold_back(version, ReasonCode.REDACTION_REQUIRED, reason, people["ruth"])
     job = derivatives.open_derivative(
         case_pk=case.pk,
         obligations=[{"type": "remove_attributes", "fields": ["remarks"]}],
@@ -87,19 +90,22 @@ def _derive(version: DatasetVersion, people: dict[str, Person]) -> DatasetVersio
     return made_by(run(job))
 
 
-def _take_up(people: dict[str, Person]) -> None:
-    """A reviewer is at work on the airports, and has asked who brought them in."""
-    case = QuarantineCase.objects.get(version__dataset__slug=AIRPORTS["dataset_slug"], resolution="")
-    cases.claim(case_pk=case.pk, by=people["ruth"], at=timezone.now())
-    cases.comment(
-        case_pk=case.pk,
-        text="Most airstrips have no IATA code, and never will. Should the spec ask for it at all?",
-        by=people["ruth"],
-        at=timezone.now(),
-    )
-    cases.comment(
-        case_pk=case.pk,
-        text="It was asked for by mistake, I think. The dataset's steward decides.",
+def _come_back(first: DatasetVersion, second: DatasetVersion, people: dict[str, Person]) -> None:
+    """A rollback: the bad version is withdrawn, and the last good one is released again."""
+    sign_and_publish(second, people)
+    transitions.withdraw(
+        version_pk=second.pk,
         by=people["sam"],
+        reason="The depths of 2021 were measured from the casing's top and not from the ground. (Demo: made up.)",
+        incident="",
         at=timezone.now(),
     )
+    sign_and_restore(first, "The last version whose depths are right, until the next one is out.", people)
+
+
+def _tighten(version: DatasetVersion, people: dict[str, Person]) -> None:
+    """A tighter label counts at once; the catalogs still say the old one until someone recovers them."""
+    reason = "Two land owners asked that their wells stay inside the house until they have seen the map."
+    labels.assign_label(version_pk=version.pk, label="internal", by=people["sam"], reason=reason, at=timezone.now())
+    upkeep.check_catalogs(version.pk, timezone.now())  # as the scheduler does, and so is the next
+    upkeep.tell_drifted(timezone.now())

@@ -7,17 +7,33 @@ import importlib
 import io
 from datetime import timedelta
 
+import pyarrow.parquet as pq
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from datasets import sources, terms
+from datasets import enforcement, sources, terms
 from datasets.errors import Refused
-from datasets.models import Dataset, Source, SubmissionState, SubmittedRun
+from datasets.models import (
+    Dataset,
+    DriftOutcome,
+    Embargo,
+    LinkCheck,
+    PolicyChange,
+    PolicyChangeState,
+    Source,
+    SubmissionState,
+    SubmittedRun,
+)
 from datasets.models.upstream import FetchAttempt, FetchOutcome
-from promotions import demo
-from promotions.demo import directories, made_up, specs, springs
-from promotions.models import Job, JobState, Notice, QuarantineCase, Resolution, Standing
+from datasets.persons import PUBLIC, person_named
+from datasets.policy.requests import Action
+from datasets.runs import current_files
+from datasets.stores import read_document
+from promotions import demo, jobs, upkeep
+from promotions.demo import bringing, directories, made_up, specs, springs
+from promotions.models import Job, JobState, Notice, QuarantineCase, Resolution, Standing, Tombstone, Transition
+from promotions.states import ReasonCode, Verb
 
 
 def test_made_up_tables_are_the_same_each_time_and_say_what_is_amiss() -> None:
@@ -33,7 +49,8 @@ def test_made_up_tables_are_the_same_each_time_and_say_what_is_amiss() -> None:
 
 
 def test_what_is_made_up_says_so_in_its_title() -> None:
-    made = {spec["dataset_slug"]: spec["title"] for spec in (specs.WELLS, specs.SPRINGS)}
+    made_up_specs = (specs.WELLS, specs.SPRINGS, specs.NESTS, specs.LEVELS)
+    made = {spec["dataset_slug"]: spec["title"] for spec in made_up_specs}
     assert all("made up" in title and "synthetic" in slug for slug, title in made.items())
 
 
@@ -84,6 +101,9 @@ def test_the_demo_shows_every_stage_and_is_made_once(loaded: list[str]) -> None:
     _the_sources()
     _the_inbox()
     _the_pipeline()
+    _what_is_hidden()
+    _what_waits_for_a_second_person()
+    _what_drifted()
     assert len(loaded) >= 10
     jobs = Job.objects.count()
     assert demo.load() == []
@@ -96,8 +116,12 @@ def _the_truth_path() -> None:
     assert Standing.objects.get(version__dataset__slug="airportsdata_ks_airports").state == "QUARANTINE"
     assert Job.objects.filter(state=JobState.FAILED, dataset__slug="us_census_ks_counties").count() == 1
     wells = Standing.objects.filter(version__dataset__slug=specs.WELLS["dataset_slug"])
-    assert wells.count() >= 4
-    assert wells.filter(state="PUBLISHED").count() == 1
+    assert {"PUBLISHED", "SUPERSEDED", "WITHDRAWN", "CATALOG", "QUARANTINE"} <= set(
+        wells.values_list("state", flat=True)
+    )
+    assert Transition.objects.filter(verb=Verb.RESTORE).count() == 1
+    assert Tombstone.objects.filter(version__in=wells.filter(state="WITHDRAWN").values("version")).exists()
+    assert LinkCheck.objects.exists()
 
 
 def _the_sources() -> None:
@@ -116,14 +140,12 @@ def _the_sources() -> None:
 
 def _the_inbox() -> None:
     now, every = timezone.now(), QuarantineCase.objects.all()
-    assert every.count() >= 5
-    assert {"VALIDATION_FAILED", "LICENSE_UNCLEAR", "REDACTION_REQUIRED"} <= set(
-        every.values_list("reason_code", flat=True)
-    )
+    waiting = every.filter(resolution="")
+    assert set(waiting.values_list("reason_code", flat=True)) == {code.value for code in ReasonCode}
     assert every.filter(resolution="", claimed_by="ruth", claim_until__gt=now, comments__isnull=False).exists()
     assert every.filter(resolution="", due__lt=now.date()).count() == 1
     released = every.get(resolution=Resolution.RELEASED)
-    assert released.version.standing.state == "CATALOG"
+    assert released.version.standing.state == "PUBLISHED"
     derived = every.get(resolution=Resolution.DERIVED)
     safer = Standing.objects.get(version__spec=derived.derivative_spec)
     assert safer.state == "CATALOG"
@@ -137,3 +159,32 @@ def _the_pipeline() -> None:
     assert not account.has_usable_password()
     case = QuarantineCase.objects.get(version__acquisition=run.acquisition)
     assert case.reason_code == "VALIDATION_FAILED"
+
+
+def _what_is_hidden() -> None:
+    nests = Standing.objects.get(version__dataset__slug=specs.NESTS["dataset_slug"], state="PUBLISHED").version
+    assert nests.policy_label.name == "public_generalized"
+    data = next(file for file in current_files(nests) if file.part == "data")
+    columns = pq.read_schema(io.BytesIO(read_document(data.artifact_id))).names
+    assert "nest_id" in columns
+    assert "finder" not in columns
+    embargo = Embargo.objects.get(dataset__slug=specs.LEVELS["dataset_slug"])
+    assert embargo.until > timezone.now().date()
+    levels = Standing.objects.get(version__dataset=embargo.dataset, state="PUBLISHED").version
+    seen = enforcement.visible_versions(PUBLIC, Action.DISCOVER)
+    assert seen.filter(pk=nests.pk).exists()
+    assert not seen.filter(pk=levels.pk).exists()
+
+
+def _what_waits_for_a_second_person() -> None:
+    change = PolicyChange.objects.get(state=PolicyChangeState.PENDING)
+    assert (change.asked_by, change.needs_second) == ("ada", True)
+
+
+def _what_drifted() -> None:
+    check = upkeep.troubled().get()
+    assert check.outcome == DriftOutcome.DRIFTED
+    assert check.version.policy_label.name == "internal"
+    job = jobs.request_recovery(version=check.version, by=person_named("omar"), at=timezone.now())
+    assert bringing.run(job).state == JobState.DONE
+    assert not upkeep.troubled().exists()

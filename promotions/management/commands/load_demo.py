@@ -15,7 +15,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
         try:
-            made = demo.load()
+            made = demo.load(side_by_side=True)
         except Refused as refusal:
             raise CommandError(
                 " ".join([refusal.message, *(f"{f.where}: {f.message}" for f in refusal.findings)])
