@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import Page, expect
 
+from tests.sideways import sideways
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -48,7 +50,6 @@ _FAULTS = """() => {
   if (!document.documentElement.lang) { found.push("no language"); }
   return found;
 }"""
-_OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @dataclass
@@ -129,7 +130,7 @@ class Visitor:
         """Fails on what a screen reader would trip over, and on a page wider than its window."""
         faults = self.page.evaluate(_FAULTS)
         assert not faults, f"{self.page.url}: {faults}"
-        assert self.page.evaluate(_OVERFLOW) <= 0, f"{self.page.url} is wider than its window"
+        assert sideways(self.page) <= 0, f"{self.page.url} is wider than its window"
 
 
 class Town:

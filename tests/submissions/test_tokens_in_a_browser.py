@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from datasets.models import ServiceToken
+from tests.sideways import sideways
 from tests.submissions.conftest import build
 from tests.world import PASSWORD
 
@@ -24,7 +25,7 @@ def pictures(page, screenshot, name: str) -> None:
     """The page in both sizes and schemes; nothing runs over its side."""
     for width, height in SIZES.items():
         page.set_viewport_size({"width": width, "height": height})
-        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+        assert sideways(page) == 0
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             screenshot(page, f"tokens-{name}-{scheme}-{width}")

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from promotions import deliveries
 from promotions.models import Delivery, WebhookEndpoint
+from tests.sideways import sideways
 from tests.webhooks.receiver import URL, answering, receiver
 from tests.world import PASSWORD, World
 
@@ -20,7 +21,7 @@ def pictures(page, screenshot, name: str) -> None:
     """The page in every size, light and dark; nothing runs over its side."""
     for width, height in SIZES.items():
         page.set_viewport_size({"width": width, "height": height})
-        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0, width
+        assert sideways(page) == 0, width
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             screenshot(page, f"webhooks-{name}-{scheme}-{width}")
