@@ -12,13 +12,7 @@ time: the wall clock of a busy machine tells of the others' work too.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import resource
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,6 +23,7 @@ from datasets.catalogs.catalogue import Record, catalogue_json_ld, catalogue_tur
 from datasets.catalogs.dcat import build_dcat, build_dcat_turtle
 from datasets.catalogs.facts import CatalogFacts
 from datasets.catalogs.namespaces import PREFIXES
+from tests.benchmarks.apart import ONE, Told, in_a_process, tell, timed
 from tests.catalogs.facts_world import facts
 
 IRI = "https://kfm.example/api/v1/dcat/catalog"
@@ -46,25 +41,18 @@ def records(form: str, count: int) -> Iterator[Record]:
         yield f"kfm://dataset/{one.dataset_slug}@{one.dataset_version_id}", build(one)
 
 
-def timed(work: Callable[[], int]) -> dict[str, float]:
-    """The seconds of processor time that *work* takes, and the bytes that it says it wrote."""
-    begun = time.process_time()
-    size = work()
-    return {"seconds": time.process_time() - begun, "bytes": size}
-
-
-def from_facts(form: str, count: int) -> dict[str, float]:
+def from_facts(form: str, count: int) -> Told:
     build, made = JOIN[form][1], list(some_facts(count))
     return timed(lambda: sum(len(build(one)) for one in made))
 
 
-def streamed(form: str, count: int) -> dict[str, float]:
+def streamed(form: str, count: int) -> Told:
     join, held = JOIN[form][0], list(records(form, count))
     runs = [timed(lambda: sum(len(part) for part in join(IRI, held))) for _ in range(3)]
     return min(runs, key=lambda run: run["seconds"])
 
 
-def by_rdflib(form: str, count: int, *, bound: bool) -> dict[str, float]:
+def by_rdflib(form: str, count: int, *, bound: bool) -> Told:
     graph = rdflib.Graph()
     for _, raw in records("turtle", count):
         triples = (quad.triple for quad in ox.parse(raw, format=ox.RdfFormat.TURTLE))
@@ -74,7 +62,7 @@ def by_rdflib(form: str, count: int, *, bound: bool) -> dict[str, float]:
     return timed(lambda: len(graph.serialize(format=form, encoding="utf-8")))
 
 
-ENGINES: dict[str, Callable[[str, int], dict[str, float]]] = {
+ENGINES: dict[str, Callable[[str, int], Told]] = {
     "facts": from_facts,
     "streamed": streamed,
     "rdflib": lambda form, count: by_rdflib(form, count, bound=False),
@@ -82,23 +70,12 @@ ENGINES: dict[str, Callable[[str, int], dict[str, float]]] = {
 }
 
 
-def in_a_process(engine: str, form: str, count: int, limit: int) -> dict[str, float] | None:
-    """The answer of one measurement in a process of its own; None when the kernel stopped it at *limit* seconds."""
-    call = [sys.executable, "-m", "tests.benchmarks.bench_dcat", "--one", engine, form, str(count)]
-    done = subprocess.run([*call, "--limit", str(limit)], capture_output=True, check=False)
-    if done.returncode == -signal.SIGXCPU:
-        return None
-    done.check_returncode()
-    answer: dict[str, float] = json.loads(done.stdout)
-    return answer
-
-
-def line(engine: str, told: dict[str, float] | None, limit: int, best: float | None) -> str:
+def line(engine: str, told: Told | None, limit: int, best: float | None) -> str:
     if told is None:
         least = f", at least {limit / best:.0f} times as long as streamed" if best and engine != "streamed" else ""
         return f"  {engine:<13} not ended after {limit} s, the graph's filling included{least}"
     times = f", {told['seconds'] / best:.0f} times as long as streamed" if best and engine != "streamed" else ""
-    return (f"  {engine:<13} {told['seconds']:9.3f} s, {told['bytes'] / 1e6:6.1f} MB, process at most "
+    return (f"  {engine:<13} {told['seconds']:9.3f} s, {told['number'] / 1e6:6.1f} MB, process at most "
             f"{told['peak_mib']:.0f} MiB{times}")  # fmt: skip
 
 
@@ -108,20 +85,18 @@ def main() -> None:
     parser.add_argument("--forms", nargs="+", choices=JOIN, default=list(JOIN))
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     parser.add_argument("--limit", type=int, default=1800)
-    parser.add_argument("--one", nargs=3, metavar=("ENGINE", "FORM", "DATASETS"), help=argparse.SUPPRESS)
+    parser.add_argument(ONE, nargs=3, metavar=("ENGINE", "FORM", "DATASETS"), help=argparse.SUPPRESS)
     asked: Any = parser.parse_args()
     if asked.one:
-        resource.setrlimit(resource.RLIMIT_CPU, (asked.limit, asked.limit + 5))
-        told = ENGINES[asked.one[0]](asked.one[1], int(asked.one[2]))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps(told | {"peak_mib": peak}))
+        engine, form, count = asked.one
+        tell(lambda: ENGINES[engine](form, int(count)), asked.limit)
         return
     for form in asked.forms:
         for count in asked.datasets:
             print(f"{form}, {count} datasets; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}", flush=True)
             best: float | None = None
             for engine in asked.engines:
-                told = in_a_process(engine, form, count, asked.limit)
+                told = in_a_process("tests.benchmarks.bench_dcat", [engine, form, str(count)], asked.limit)
                 best = told["seconds"] if engine == "streamed" and told else best
                 print(line(engine, told, asked.limit, best), flush=True)
 
