@@ -50,7 +50,6 @@ class ChangePassword(PasswordChangeView):
     """Django's page under ``/admin/``, with a form that counts tries."""
 
     form_class = ChangePasswordForm
-    template_name = "admin/password_change_form.html"
     success_url = reverse_lazy("admin:password_change_done")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

@@ -197,7 +197,7 @@ def _of_assets(known: Known) -> Iterator[Link]:
                     "producer_differs", holds=made, place=place)  # fmt: skip
     item_document = f"stac/items/{triplet.items[0].get('id')}" if triplet.items else ""
     for digest in sorted(known.artifacts):
-        yield _link("artifact_to_asset", "", ARTIFACT + digest, digest, item_document, digest,
+        yield _link("artifact_to_asset", "", ARTIFACT + digest, digest, item_document, ARTIFACT + digest,
                     "artifact_without_asset", holds=digest in covered, place=digest, digest=digest)  # fmt: skip
 
 

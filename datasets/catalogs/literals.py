@@ -21,11 +21,12 @@ _STRING: Final = (XSD + "string",)
 _MOMENT: Final = (XSD + "dateTime",)
 _DATES: Final = tuple(XSD + name for name in ("gYear", "gYearMonth", "date", "dateTime"))
 _COUNT: Final = (XSD + "nonNegativeInteger",)
+_UTC: Final = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z"
 _DIGEST: Final = r"sha256:[0-9a-f]{64}"
 _ROLES: Final = "|".join(role.value for role in Role)
 _RULES: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     DCT + "identifier": (_STRING, r".+"),
-    DCT + "issued": (_MOMENT, r".+Z"),
+    DCT + "issued": (_MOMENT, _UTC),
     DCAT + "version": (_STRING, r".+"),
     DCAT + "byteSize": (_COUNT, r"\d+"),
     DCAT + "startDate": (_DATES, r".+"),
@@ -52,8 +53,8 @@ _RULES: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     KFM + "principal": (_STRING, r"(?s).+"),
     KFM + "role": (_STRING, _ROLES),
     KFM + "approval_role": (_STRING, _ROLES),
-    PROV + "startedAtTime": (_MOMENT, r".+Z"),
-    PROV + "endedAtTime": (_MOMENT, r".+Z"),
+    PROV + "startedAtTime": (_MOMENT, _UTC),
+    PROV + "endedAtTime": (_MOMENT, _UTC),
 }
 """Predicate, the datatypes it may have in KFM's documents, and the form of its text."""
 _COMPILED: Final = {name: (types, re.compile(form)) for name, (types, form) in _RULES.items()}

@@ -1,4 +1,4 @@
-"""Strict reading of RDF bytes (Turtle, TriG, N-Triples, JSON-LD): triples, or findings that say why not.
+"""Strict reading of RDF bytes (Turtle, TriG, N-Triples, RDF/XML, JSON-LD): triples, or findings that say why not.
 
 Decides syntax, ill-typed literals and undeclared prefixes; never what a vocabulary requires, and never the network: a
 remote JSON-LD context that the caller did not supply is "cannot check", not a failure of the document.
@@ -21,26 +21,17 @@ from datasets.catalogs.namespaces import XSD
 from datasets.catalogs.xsd_forms import may_mean
 
 Triples = tuple[ox.Triple, ...]
-_FORMATS: Final = {"turtle": ox.RdfFormat.TURTLE, "trig": ox.RdfFormat.TRIG, "ntriples": ox.RdfFormat.N_TRIPLES}
+_FORMATS: Final = {
+    "turtle": ox.RdfFormat.TURTLE,
+    "trig": ox.RdfFormat.TRIG,
+    "ntriples": ox.RdfFormat.N_TRIPLES,
+    "rdfxml": ox.RdfFormat.RDF_XML,
+}
+_XML: Final = (b"<?xml", b"<!DOCTYPE", b"<rdf:RDF")
 _SCHEMES: Final = frozenset(
-    [
-        "http",
-        "https",
-        "urn",
-        "mailto",
-        "tel",
-        "ftp",
-        "doi",
-        "info",
-        "tag",
-        "data",
-        "geo",
-        "file",
-        "did",
-        "_",
-        "dcat",
-    ]
-) - {"dcat"}
+    ("http", "https", "urn", "mailto", "tel", "ftp", "doi", "info", "tag", "data", "geo", "file", "did", "_")
+)
+"""What may stand before a colon without being a prefix: schemes whose IRIs need no ``//``, and blank nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +48,23 @@ class RdfReading:
 
 
 def detect_media(raw: bytes) -> str:
-    """``jsonld`` when the first character opens a JSON object or array, else ``turtle``."""
-    return "jsonld" if raw.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["} else "turtle"
+    """``jsonld`` for what opens as a JSON object or array, ``rdfxml`` for what opens as XML, else ``turtle``."""
+    head = raw.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head.startswith(_XML):
+        return "rdfxml"
+    return "jsonld" if head[:1] in {b"{", b"["} else "turtle"
 
 
 def read_rdf(raw: bytes, media: str | None = None, contexts: Mapping[str, bytes] | None = None) -> RdfReading:
-    """Triples of all graphs. ``media``: ``turtle``, ``trig``, ``ntriples``, ``jsonld`` or None to look at the bytes.
+    """Triples of all graphs. ``media``: as in ``_FORMATS``, ``jsonld``, or None to look at the bytes.
 
     ``contexts`` maps the address of a remote JSON-LD context to its bytes.
     """
     media = media or detect_media(raw)
     if media not in {*_FORMATS, "jsonld"}:
         return _unread("cannot_check", f"{media} can't be read here.", "Give Turtle, N-Triples or JSON-LD.", "error")
+    if media == "rdfxml" and b"<!DOCTYPE" in raw:  # the parser would write its entities out, however large they grow
+        return _unread("cannot_check", "XML with a DOCTYPE is not read here.", "Write it without one.", "error")
     early: list[Finding] = []
     if media == "jsonld":
         prepared = _prepare_json_ld(raw, contexts or {})

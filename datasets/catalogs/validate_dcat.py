@@ -34,8 +34,8 @@ def validate_dcat(
 ) -> list[Finding]:
     """Findings about one DCAT document; [] is valid.
 
-    ``media``: ``turtle``, ``ntriples``, ``jsonld`` or None (looks at the bytes); ``shapes``: SHACL files (Turtle),
-    judged besides the profile's own; ``contexts``: remote JSON-LD contexts by address, as bytes.
+    ``media``: ``turtle``, ``ntriples``, ``rdfxml``, ``jsonld`` or None (looks at the bytes); ``shapes``: SHACL files in
+    Turtle, judged besides the profile's own; ``contexts``: remote JSON-LD contexts by address, as bytes.
     """
     reading = read_rdf(raw, media, contexts)
     if reading.triples is None:

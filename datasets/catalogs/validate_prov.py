@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from typing import Final, Literal
-
-import pyoxigraph as ox
 
 from audit.canonical import StrictJsonError, parse_strict
 from audit.findings import Finding
@@ -27,6 +24,7 @@ from datasets.catalogs.prov_records import Bundle, MalformedProvError, bundle_na
 from datasets.catalogs.prov_xml import bundles_from_xml, read_xml
 from datasets.catalogs.rdf_reading import RdfReading, Triples, read_rdf
 from datasets.catalogs.triplet import Statements
+from datasets.catalogs.xsd_forms import instant
 
 Media = Literal["turtle", "ntriples", "jsonld", "rdfxml", "provjson", "provxml", "provn"]
 _XML: Final = re.compile(rb"<(\?|!DOCTYPE|!--|[A-Za-z_][\w.-]*(:[A-Za-z_][\w.-]*)?[\s/>])")
@@ -124,12 +122,9 @@ def _records_form(raw: bytes, media: str, profile: str) -> list[Finding]:
 def _rdf_xml(raw: bytes) -> RdfReading:
     try:
         read_xml(raw)
-        triples = tuple(quad.triple for quad in ox.parse(raw, format=ox.RdfFormat.RDF_XML, base_iri="kfm://base/"))
     except MalformedProvError as error:
         return RdfReading(None, (malformed(error),))
-    except (SyntaxError, ValueError) as error:
-        return RdfReading(None, (Finding("rdf_syntax", "", f"Not valid RDF/XML: {error}"[:500], "Mend the syntax."),))
-    return RdfReading(triples, ())
+    return read_rdf(raw, "rdfxml")
 
 
 def _missing(code: str, where: str, message: str) -> Finding:
@@ -209,11 +204,9 @@ def _kfm_activity(graph: Statements, activity: str, agents: set[str]) -> Iterato
 
 
 def _order(activity: str, start: str, end: str) -> Iterator[Finding]:
-    try:
-        moments = [datetime.fromisoformat(value) for value in (start, end)]
-    except ValueError:
-        return  # an ill-typed time is a finding of the strict reading already
-    if any(moment.tzinfo is None for moment in moments):
+    moments = [instant(value.strip()) for value in (start, end)]
+    known = [moment for moment in moments if moment is not None]  # any other is ill typed, or not in KFM's form
+    if not all(has_offset for has_offset, _, _ in known):
         yield Finding("prov_time_without_zone", activity, "An activity's times must name their offset.", _REBUILD)
-    elif moments[0] > moments[1]:
+    elif known == moments and known[0] > known[1]:
         yield Finding("prov_activity_ends_first", activity, "The activity ends before it starts.", _REBUILD)

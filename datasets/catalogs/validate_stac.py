@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 from audit.canonical import StrictJsonError
 from audit.findings import Finding
@@ -24,6 +24,7 @@ from datasets.catalogs.stac_schemas import (
     extension_validator,
     given_validator,
 )
+from datasets.catalogs.triplet import links, mapping
 
 Profile = Literal["core", "kfm"]
 Schemas = Callable[[str], bytes | None]
@@ -155,9 +156,7 @@ def _required(holder: Mapping[str, Any], where: str, names: tuple[str, ...]) -> 
 
 
 def _documents_linked(document: Mapping[str, Any]) -> set[str]:
-    links = document.get("links")
-    found = [link for link in links if isinstance(link, dict)] if isinstance(links, list) else []
-    return {str(link["kfm:document"]) for link in found if link.get("kfm:document") and link.get("href")}
+    return {str(link["kfm:document"]) for link in links(document) if link.get("kfm:document") and link.get("href")}
 
 
 def _notices(holder: Mapping[str, Any], where: str) -> Iterator[Finding]:
@@ -180,11 +179,18 @@ def _kfm_collection(document: Mapping[str, Any], where: str) -> Iterator[Finding
         )
     if "dcat" not in _documents_linked(document):
         yield _missing("dcat_link_missing", f"{where}/links", "The collection has no link to its DCAT record.")
+    for index, bbox in enumerate(_boxes(document)):
+        yield from _whole_degrees(bbox, document.get("kfm:policy_label"), f"{where}/extent/spatial/bbox/{index}")
+
+
+def _boxes(collection: Mapping[str, Any]) -> list[list[float]]:
+    """The bounding boxes of its extent; none where the schema has found fault with them already."""
+    boxes = mapping(mapping(collection.get("extent")).get("spatial")).get("bbox")
+    return boxes if isinstance(boxes, list) and all(_is_box(one) for one in boxes) else []
 
 
 def _kfm_item(document: Mapping[str, Any], where: str) -> Iterator[Finding]:
-    properties = document.get("properties")
-    fields: Mapping[str, Any] = properties if isinstance(properties, dict) else {}
+    fields = mapping(document.get("properties"))
     yield from _required(fields, f"{where}/properties", _REQUIRED)
     yield from _notices(fields, f"{where}/properties")
     linked = _documents_linked(document)
@@ -204,7 +210,7 @@ def _kfm_assets(assets: object, where: str) -> Iterator[Finding]:
         yield _missing("asset_missing", f"{where}/assets", "The item has no asset.")
         return
     for key, asset in assets.items():
-        fields = asset if isinstance(asset, dict) else {}
+        fields = mapping(asset)
         place = f"{where}/assets/{key}"
         yield from _required(fields, place, ("href", "type"))
         if not _MULTIHASH.fullmatch(str(fields.get("file:checksum"))):
@@ -214,16 +220,25 @@ def _kfm_assets(assets: object, where: str) -> Iterator[Finding]:
 
 def _kfm_geometry(document: Mapping[str, Any], label: object, where: str) -> Iterator[Finding]:
     bbox, geometry = document.get("bbox"), document.get("geometry")
-    if geometry is None or not isinstance(bbox, list) or not all(isinstance(edge, (int, float)) for edge in bbox):
+    if geometry is None or not _is_box(bbox):
         return  # no place is shown, or the schema has found the bbox already
-    if label == WHOLE_DEGREE_LABEL and any(edge != int(edge) for edge in bbox):
-        message = f"Under {WHOLE_DEGREE_LABEL} an extent is shown in whole degrees only; this one could locate a site."
-        yield _missing("extent_too_exact", f"{where}/bbox", message)
-    if len(bbox) == 4 and _envelope(geometry) != bbox:  # noqa: PLR2004
-        yield _missing("bbox_differs", f"{where}/bbox", "The bbox is not the envelope of the geometry.")
-    elif len(bbox) == 4 and not _is_rectangle(geometry, bbox):  # noqa: PLR2004
+    yield from _whole_degrees(bbox, label, f"{where}/bbox")
+    if _envelope(geometry) != bbox:
+        message = "The bbox is not the envelope of the geometry, in four numbers."
+        yield _missing("bbox_differs", f"{where}/bbox", message)
+    elif not _is_rectangle(geometry, bbox):
         message = "The geometry is not the closed rectangle of the bbox; a finer outline could tell a place."
         yield _missing("geometry_differs", f"{where}/geometry", message)
+
+
+def _is_box(value: object) -> TypeGuard[list[float]]:
+    return isinstance(value, list) and all(isinstance(edge, (int, float)) for edge in value)
+
+
+def _whole_degrees(bbox: list[float], label: object, where: str) -> Iterator[Finding]:
+    if label == WHOLE_DEGREE_LABEL and any(edge != int(edge) for edge in bbox):
+        message = f"Under {WHOLE_DEGREE_LABEL} an extent is shown in whole degrees only; this one could locate a site."
+        yield _missing("extent_too_exact", where, message)
 
 
 def _envelope(geometry: object) -> list[float] | None:

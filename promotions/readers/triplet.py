@@ -304,5 +304,6 @@ def _in_words(text: str) -> str:
         return text
     if not isinstance(listed, list):
         return text
-    words = sorted(obligation_words(one) if isinstance(one, dict) else str(one) for one in listed)
-    return "; ".join(words) or "none"
+    sentences = sorted(obligation_words(one) for one in listed if isinstance(one, dict))
+    words = sorted(str(one) for one in listed if not isinstance(one, dict))
+    return " ".join(filter(None, [*sentences, "; ".join(words)])) or "none"

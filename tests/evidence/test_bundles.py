@@ -80,7 +80,7 @@ def test_of_all_else_each_bundle_is_kept_once_whoever_asks_and_however_often(api
     named = sorted(everything(api.public))
     before = stored()
     asked = []
-    for name in (None, "steward", None):
+    for name in (None, "steward", None, "steward"):
         for start in range(0, len(named), 100):
             api.client(name).post(
                 "/api/v1/evidence/resolve",
@@ -90,7 +90,8 @@ def test_of_all_else_each_bundle_is_kept_once_whoever_asks_and_however_often(api
         asked.append(stored())
     rows, files = (now - then for now, then in zip(asked[0], before, strict=True))
     assert 0 < files <= rows <= len(named)  # files of other tests' bundles may lie there, without their rows
-    assert asked == [asked[0]] * 3
+    assert asked[1][0] - asked[0][0] < rows, "whoever reads more is answered from another version that holds the same"
+    assert asked[1:] == [asked[1]] * 3
 
 
 def test_d3_a_reference_beside_the_digest_opens_nothing_that_it_does_not_open_alone(api):

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.evidence.references import valid
+from tests.promotions import part
 
 ABSENT = "dcat://no_such_thing@2024.00000000"
 
@@ -58,7 +59,10 @@ def elsewhere(ref: str, version) -> str:
 
 def hidden_and_absent(api) -> list[tuple[str, str]]:
     """Pairs of references of the same kind: to what is hidden, and to what is not there."""
-    pairs = [(ref, elsewhere(ref, api.restricted)) for ref in valid(api.restricted)]
+    shared = set(valid(api.public))  # the publisher's terms, which the public version holds too, are no secret
+    own = f"doc://{part(api.restricted, 'dcat')}#page=1&span=0:8"
+    refs = [ref for ref in (*valid(api.restricted), own) if ref not in shared]
+    pairs = [(ref, elsewhere(ref, api.restricted)) for ref in refs]
     for version in api.hidden.values():
         ref = f"dcat://{version.dataset.slug}@{version.version_id}"
         pairs.append((ref, elsewhere(ref, version)))

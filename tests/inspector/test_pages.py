@@ -231,4 +231,4 @@ def test_a_place_that_is_nowhere_marks_no_line_or_some_line_and_never_fails(wher
 def test_obligations_read_alike_in_each_document_whatever_their_order():
     owed = [{"type": "remove_attributes", "fields": ["owner", "phone"]}, {"type": "require_attribution"}]
     said = {triplet._in_words(json.dumps(order)) for order in (owed, owed[::-1])}
-    assert said == {"remove attributes: fields owner, phone; require attribution"}
+    assert said == {"Readers are told whom to name. These fields are removed: owner, phone."}

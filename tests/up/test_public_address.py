@@ -15,10 +15,8 @@ from kfm_console.public_address import USUAL, difference, public_url, remember
 def fresh(settings: LazySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A console that was never started, on the embedded database; its directory."""
     monkeypatch.delenv("KFM_PUBLIC_URL", raising=False)
-    settings.DATABASES["default"] = {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": str(tmp_path / "console.sqlite3"),
-    }
+    embedded = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "console.sqlite3")}
+    monkeypatch.setitem(settings.DATABASES, "default", embedded)  # the same mapping is the open connection's
     settings.KFM_PUBLIC_URL_FILE = tmp_path / "public_url"
     settings.KFM_PUBLIC_URL = USUAL
     settings.PRODUCTION = False
