@@ -157,6 +157,18 @@ def test_d1_a_time_of_prov_o_is_a_time(value):
     assert validate_prov(f'{head}:a p:startedAtTime "{TIMES[0]}" .'.encode(), profile="core") == []
 
 
+def test_d1_rdf_xml_is_read_as_strictly_as_any_other_form():
+    space = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+    inner = f'<p:Activity rdf:about="{SPACE}a"><p:startedAtTime rdf:datatype="{{}}dateTime">{{}}</p:startedAtTime>'
+    whole = f'<rdf:RDF xmlns:rdf="{space}" xmlns:p="{PROV}">{inner}</p:Activity></rdf:RDF>'
+    good, bad = (whole.format("http://www.w3.org/2001/XMLSchema#", time) for time in (TIMES[0], "yesterday"))
+    assert validate_prov(good.encode(), profile="core") == []
+    assert [found.code for found in validate_prov(bad.encode(), profile="core")] == ["ill_typed_literal"]
+    assert [found.code for found in validate_prov(b"<!DOCTYPE a>" + good.encode(), profile="core")] == [
+        "prov_malformed"
+    ]
+
+
 @pytest.mark.parametrize("element", ["wasRevisionOf", "wasQuotedFrom", "hadPrimarySource"])
 def test_d1_derivations_by_another_name_are_judged_in_xml(element):
     pair = '<prov:{0}><prov:generatedEntity prov:ref="ex:{1}"/><prov:usedEntity prov:ref="ex:{2}"/></prov:{0}>'

@@ -70,6 +70,16 @@ def test_d1_a_remote_context_is_cannot_check_until_it_is_given():
     assert validate_dcat(raw, profile="core", contexts=given) == []
 
 
+def test_d1_a_record_in_rdf_xml_is_read_but_no_entity_of_it_written_out():
+    space = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+    raw = f'<rdf:RDF xmlns:rdf="{space}" xmlns:e="urn:e:"><rdf:Description rdf:about="urn:a" e:b="{{}}"/></rdf:RDF>'
+    good = raw.format("c").encode()
+    growing = b'<!DOCTYPE a [<!ENTITY lol "lol">]>' + raw.format("&lol;").encode()
+    for spoiled, kinds in ((good, []), (good[:-5], ["violated"]), (growing, ["error"])):
+        for head in (b"", b'<?xml version="1.0"?>'):
+            assert [finding.kind for finding in validate_dcat(head + spoiled, profile="core")] == kinds
+
+
 @pytest.mark.parametrize("address", ["https://[::1/a.jsonld", "//[", "urn:x#[", "\x00", "a?b#c"])
 def test_d1_a_context_at_an_odd_address_is_cannot_check(address):
     raw = json.dumps({"@context": address, "@id": "urn:a"}).encode()
