@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from datasets.catalogs.crosslink_parts import ARTIFACT, Receipt, StoredArtifact, read_receipt
-from datasets.catalogs.namespaces import DCAT, KFM, PROV
+from datasets.catalogs.namespaces import DCAT, KFM, PROV, digest_in, multihash
 from datasets.catalogs.triplet import Triplet, links
 
 #: What each kind of link says, in words.
@@ -153,9 +153,8 @@ def _of_dcat(known: Known) -> Iterator[Link]:
 
 def _of_stac(known: Known) -> Iterator[Link]:
     triplet = known.triplet
-    documents = [("collection", "stac/collection", triplet.collection)] if triplet.collection else []
-    documents += [("item", f"stac/items/{item.get('id')}", item) for item in triplet.items]
-    for word, name, document in documents:
+    for name, document in triplet.named_stac():
+        word = "collection" if document is triplet.collection else "item"
         for link in links(document):
             if link.get("kfm:document") in {"dcat", "prov", "receipt"}:
                 yield _document_link(known, word, name, link)
@@ -174,7 +173,7 @@ def _document_link(known: Known, word: str, name: str, link: Mapping[str, Any]) 
                      f"{kind}_link_dangling", holds=there, place=name)  # fmt: skip
     receipt = known.receipts.get(target)
     digest = receipt.digest if receipt else ""
-    same = bool(digest) and link.get("file:checksum") == "1220" + digest.removeprefix("sha256:")
+    same = bool(digest) and link.get("file:checksum") == multihash(digest)
     return _link(f"{word}_to_receipt", name, name, target, kind, target,
                  "receipt_link_dangling", "receipt_digest_differs", holds=same, place=name, digest=digest)  # fmt: skip
 
@@ -183,8 +182,7 @@ def _of_assets(known: Known) -> Iterator[Link]:
     triplet, covered = known.triplet, set()
     for item, key, asset in triplet.assets():
         document, place = f"stac/items/{item}", f"stac/items/{item}#asset={key}"
-        checksum, target = str(asset.get("file:checksum")), str(asset.get("kfm:artifact"))
-        digest = "sha256:" + checksum[4:] if checksum.startswith("1220") else ""
+        digest, target = digest_in(asset.get("file:checksum")), str(asset.get("kfm:artifact"))
         covered.add(digest)
         held = known.artifacts.get(digest)
         sized = held is not None and asset.get("file:size") == held.size_bytes
@@ -195,7 +193,7 @@ def _of_assets(known: Known) -> Iterator[Link]:
         made = triplet.prov.objects(ARTIFACT + digest, PROV + "wasGeneratedBy") == {run}
         yield _link("asset_to_activity", document, place, f"assets/{key}/kfm:run_id", "prov", run,
                     "producer_differs", holds=made, place=place)  # fmt: skip
-    item_document = f"stac/items/{triplet.items[0].get('id')}" if triplet.items else ""
+    item_document = next((name for name, _ in triplet.named_items()), "")
     for digest in sorted(known.artifacts):
         yield _link("artifact_to_asset", "", ARTIFACT + digest, digest, item_document, ARTIFACT + digest,
                     "artifact_without_asset", holds=digest in covered, place=digest, digest=digest)  # fmt: skip

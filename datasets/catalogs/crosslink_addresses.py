@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+from audit.canonical import StrictJsonError, parse_strict
 from audit.findings import Finding
 from datasets.catalogs.crosslink_parts import Receipt, broken, shown, single
 from datasets.catalogs.namespaces import DCAT, DCT, KFM, PROV, RDFS
-from datasets.catalogs.triplet import Triplet, links
+from datasets.catalogs.triplet import Triplet, links, mapping
 
 _PROVENANCE: Final = PROV + "has_provenance"
 _DOCUMENTS: Final = {"dcat": "dcat.jsonld", "prov": "prov/bundle.jsonld"}
@@ -34,19 +35,12 @@ def check_addresses(triplet: Triplet, receipts: Mapping[str, Receipt]) -> Iterat
     yield from _prov(triplet, page)
     yield from _assets(triplet, page)
     yield from _stac(triplet, page.removesuffix(tail), slug)
-    for where, document in _documents(triplet):
+    for where, document in triplet.named_stac():
         yield from _document_links(where, document, page, receipts)
     linked = {str(link.get("kfm:ref")) for item in triplet.items for link in links(item)}
     for run in sorted(set(receipts) - linked):
         if triplet.prov.objects(run, KFM + "operation") != {"catalog"}:
             yield broken("receipt_without_link", run, "No STAC item links to the receipt of the run.", "missing")
-
-
-def _documents(triplet: Triplet) -> list[tuple[str, Mapping[str, Any]]]:
-    return [
-        ("stac/collection", triplet.collection),
-        *((f"stac/items/{item.get('id')}", item) for item in triplet.items),
-    ]
 
 
 def _differs(where: str, said: set[str], owed: set[str]) -> Iterator[Finding]:
@@ -56,11 +50,18 @@ def _differs(where: str, said: set[str], owed: set[str]) -> Iterator[Finding]:
 
 def _dcat(triplet: Triplet, page: str) -> Iterator[Finding]:
     dcat = triplet.dcat
-    withheld = any('"metadata_only"' in text for text in dcat.objects(triplet.dataset, KFM + "obligation"))
+    withheld = any(_is_metadata_only(text) for text in dcat.objects(triplet.dataset, KFM + "obligation"))
     for node in triplet.distributions():
         own = set() if withheld else {f"{page}/artifacts/{quote(triplet.key(node))}"}
         yield from _differs(f"{node} dcat:accessURL", dcat.objects(node, DCAT + "accessURL"), {page})
         yield from _differs(f"{node} dcat:downloadURL", dcat.objects(node, DCAT + "downloadURL"), own)
+
+
+def _is_metadata_only(obligation: str) -> bool:
+    try:
+        return mapping(parse_strict(obligation)).get("type") == "metadata_only"
+    except StrictJsonError:
+        return False  # clause D1 says that it is no JSON
 
 
 def _prov(triplet: Triplet, page: str) -> Iterator[Finding]:
@@ -92,11 +93,11 @@ def _stac(triplet: Triplet, base: str, slug: str) -> Iterator[Finding]:
     owed = {"root": ({root}, _JSON), "license": (terms, None), "self": ({collection}, _JSON),
             "item": (items, _GEOJSON), "items": ({f"{collection}/items"}, _GEOJSON)}  # fmt: skip
     yield from _relations("stac/collection", triplet.collection, owed)
-    for item in triplet.items:
+    for name, item in triplet.named_items():
         own = f"{collection}/items/{item.get('id')}"
         owed = {"root": ({root}, _JSON), "license": (terms, None), "self": ({own}, _GEOJSON),
                 "collection": ({collection}, _JSON), "parent": ({collection}, _JSON)}  # fmt: skip
-        yield from _relations(f"stac/items/{item.get('id')}", item, owed)
+        yield from _relations(name, item, owed)
 
 
 def _relations(

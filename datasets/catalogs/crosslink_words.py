@@ -168,7 +168,7 @@ def _license(triplet: Triplet) -> Iterator[Finding]:
             yield broken("license_differs", f"{node} kfm:license", "kfm:license is not that of the dataset.")
     owed = stac_license(text)
     places: list[tuple[str, Mapping[str, Any]]] = [("stac/collection", triplet.collection)]
-    places += [(f"stac/items/{item.get('id')}", mapping(item.get("properties"))) for item in triplet.items]
+    places += [(name, mapping(item.get("properties"))) for name, item in triplet.named_items()]
     for where, holder in places:
         if holder.get("license") != owed:
             yield broken("license_differs", where, f"The STAC license is not {owed!r:.120}.")
@@ -202,8 +202,8 @@ def _place(triplet: Triplet) -> Iterator[Finding]:
     first = _box(boxes[0]) if isinstance(boxes, list) and boxes else None
     if not _close(first, stated or _WORLD):
         yield broken("place_differs", "stac/collection extent", "The collection's extent is not DCAT's dcat:bbox.")
-    for item in triplet.items:
-        where, box = f"stac/items/{item.get('id')} bbox", _box(item.get("bbox"))
+    for name, item in triplet.named_items():
+        where, box = f"{name} bbox", _box(item.get("bbox"))
         if (box is None) != (stated is None) or (item.get("geometry") is None) != (stated is None):
             yield broken("place_differs", where, "Only one of DCAT and the item says where the data lie.")
         elif len(triplet.items) == 1 and not _close(box, stated):
@@ -231,13 +231,13 @@ def _period(triplet: Triplet) -> Iterator[Finding]:
     if None in owed or told != [owed]:
         message = f"The collection's interval is {told!r:.120}; DCAT's period is from {owed[0]} to {owed[1]}."
         yield broken("period_differs", "stac/collection extent", message)
-    for item in triplet.items:
+    for name, item in triplet.named_items():
         fields = mapping(item.get("properties"))
         at = fields.get("datetime")
-        own = [at if fields.get(name) is None else fields.get(name) for name in ("start_datetime", "end_datetime")]
+        own = [at if fields.get(end) is None else fields.get(end) for end in ("start_datetime", "end_datetime")]
         same = own == owed if len(triplet.items) == 1 else _runs_through(owed[0], *own, owed[1])
         if not same or not (at is None or _runs_through(own[0], at, own[1])):
-            yield broken("period_differs", f"stac/items/{item.get('id')}", "The item's period is not the collection's.")
+            yield broken("period_differs", name, "The item's period is not the collection's.")
 
 
 def _runs_through(*times: object) -> bool:

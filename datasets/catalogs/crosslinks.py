@@ -16,9 +16,9 @@ from datasets.catalogs.crosslink_nodes import check_nodes
 from datasets.catalogs.crosslink_parts import ARTIFACT, Receipt, StoredArtifact, broken, read_receipt, shown
 from datasets.catalogs.crosslink_runs import check_catalog_run, check_producers, check_runs
 from datasets.catalogs.crosslink_words import check_words
-from datasets.catalogs.namespaces import DCAT, KFM, PROV
+from datasets.catalogs.namespaces import DCAT, KFM, PROV, digest_in, multihash
 from datasets.catalogs.rdf_reading import read_rdf
-from datasets.catalogs.triplet import Triplet, TripletDocuments, links, read_triplet
+from datasets.catalogs.triplet import FACTS, Triplet, TripletDocuments, links, read_triplet
 
 __all__ = ["Receipt", "StoredArtifact", "check_crosslinks", "check_twin"]
 
@@ -86,16 +86,17 @@ def _same_facts(triplet: Triplet) -> Iterator[Finding]:
             yield broken(
                 "fact_not_single", f"{document} kfm:{fact}", f"{document} must say kfm:{fact} exactly once.", kind
             )
-    for fact in dict.fromkeys(fact for _, fact, _ in said):
-        values = {value for _, name, found in said if name == fact for value in found}
-        if len(values) > 1:
-            yield broken("fact_differs", f"kfm:{fact}", f"The documents disagree about {fact}: {shown(values)}.")
+    for fact in FACTS:
+        says = [(document, values) for document, name, values in said if name == fact]
+        if len(set().union(*(values for _, values in says))) > 1:
+            told = "; ".join(f"{document}: {shown(values)}" for document, values in says)
+            yield broken("fact_differs", f"kfm:{fact}", f"The documents disagree about {fact}. {told}")
     identifiers = triplet.dcat.objects(triplet.dataset, KFM + "dataset_id")
     if {str(triplet.collection.get("id"))} != identifiers:
         yield broken("fact_differs", "stac/collection id", "The STAC collection's id is not the dataset_id.")
-    for item in triplet.items:
+    for where, item in triplet.named_items():
         if item.get("collection") != triplet.collection.get("id"):
-            yield broken("dangling_collection", f"stac/items/{item.get('id')}", "The item names another collection.")
+            yield broken("dangling_collection", where, "The item names another collection.")
 
 
 def _distributions(triplet: Triplet, artifacts: Mapping[str, StoredArtifact]) -> Iterator[Finding]:
@@ -130,9 +131,7 @@ def _dcat_activities(triplet: Triplet) -> Iterator[Finding]:
 def _stac_links(triplet: Triplet, receipts: Mapping[str, Receipt]) -> Iterator[Finding]:
     if not triplet.items:
         yield broken("item_missing", "stac/items", "The triplet has no STAC item.", "missing")
-    named = [("stac/collection", triplet.collection)]
-    named += [(f"stac/items/{item.get('id')}", item) for item in triplet.items]
-    for where, document in named:
+    for where, document in triplet.named_stac():
         kinds = [str(link.get("kfm:document")) for link in links(document)]
         if "dcat" not in kinds:
             yield broken("dcat_link_missing", where, "It has no link to the DCAT record.", "missing")
@@ -154,7 +153,7 @@ def _stac_link(
         receipt = receipts.get(target)
         if receipt is None:
             yield broken("receipt_link_dangling", where, f"There is no receipt of {target}.")
-        elif link.get("file:checksum") != "1220" + receipt.digest.removeprefix("sha256:"):
+        elif link.get("file:checksum") != multihash(receipt.digest):
             yield broken(
                 "receipt_digest_differs", where, f"The link's checksum is not that of the receipt of {target}."
             )
@@ -164,12 +163,13 @@ def _assets(triplet: Triplet, artifacts: Mapping[str, StoredArtifact]) -> Iterat
     covered, by_key = set(), {}
     for item, key, asset in triplet.assets():
         where = f"stac/items/{item}#asset={key}"
-        checksum = str(asset.get("file:checksum"))
-        digest = "sha256:" + checksum[4:] if checksum.startswith("1220") else ""
+        digest = digest_in(asset.get("file:checksum"))
         covered.add(digest)
         by_key[key] = digest
         if digest not in artifacts:
-            yield broken("asset_dangling", where, f"No stored artifact has the asset's checksum {checksum}.")
+            yield broken(
+                "asset_dangling", where, f"No stored artifact has the asset's checksum {asset.get('file:checksum')}."
+            )
         elif asset.get("file:size") != artifacts[digest].size_bytes:
             yield broken("size_differs", where, "file:size is not the stored size.")
         if asset.get("kfm:artifact") != ARTIFACT + digest:

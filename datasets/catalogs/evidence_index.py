@@ -20,7 +20,7 @@ from audit.references import (
     StacReference,
     parse_evidence_ref,
 )
-from datasets.catalogs.namespaces import KFM, PREFIXES, PROV
+from datasets.catalogs.namespaces import KFM, PREFIXES, PROV, digest_in
 from datasets.catalogs.triplet import Triplet, TripletDocuments, mapping, read_triplet
 
 
@@ -60,13 +60,13 @@ def _owed(triplet: Triplet) -> Iterator[tuple[str, list[str]]]:
     owed.append(("prov", {own, *items, *runs}, triplet.prov.objects(triplet.dataset, KFM + "evidence")))
     made = {f"prov://{asset.get('kfm:run_id')}" for _, _, asset in triplet.assets()}
     owed.append(("stac/collection", {own, *items, *files, *made}, _cited(triplet.collection)))
-    for item in triplet.items:
+    for document, item in triplet.named_items():
         fields = mapping(item.get("properties"))
         assets = mapping(item.get("assets"))
         made = {f"prov://{mapping(asset).get('kfm:run_id')}" for asset in assets.values()}
         held = {ref for ref in files if ref.rpartition("#dist=")[2] in assets}
         name = f"stac://{item.get('collection')}/items/{item.get('id')}"
-        owed.append((f"stac/items/{item.get('id')}", {own, name, *made, *held}, _cited(fields)))
+        owed.append((document, {own, name, *made, *held}, _cited(fields)))
     for document, needed, cited in owed:
         if needed - cited:
             yield document, sorted(needed - cited)
@@ -94,8 +94,8 @@ def build_index(documents: TripletDocuments, digests: frozenset[str] = frozenset
         name = f"stac://{item.get('collection')}/items/{item.get('id')}"
         index[name] = EvidenceTarget("item", name)
         for key, asset in mapping(item.get("assets")).items():
-            checksum = str(mapping(asset).get("file:checksum")).removeprefix("1220")
-            index[f"{name}#asset={key}"] = EvidenceTarget("asset", f"{name}#asset={key}", f"sha256:{checksum}")
+            digest = digest_in(mapping(asset).get("file:checksum"))
+            index[f"{name}#asset={key}"] = EvidenceTarget("asset", f"{name}#asset={key}", digest)
     for run in triplet.activities():
         index[f"prov://{run}"] = EvidenceTarget("run", run)
     index |= _graph(triplet)

@@ -162,11 +162,11 @@ def period(triplet: Triplet) -> list[Said]:
         for pair in (intervals if isinstance(intervals, list) else [])
         if isinstance(pair, list) and len(pair) == 2  # noqa: PLR2004 - first and last
     ]
-    for item in triplet.items:
+    for source, item in triplet.named_items():
         named = mapping(item.get("properties"))
         if "start_datetime" in named or "end_datetime" in named:
             ends_at = (str(named.get("start_datetime")), str(named.get("end_datetime")))
-            said.append(_span("stac", f"stac/items/{item.get('id')}", *ends_at, "properties/start_datetime"))
+            said.append(_span("stac", source, *ends_at, "properties/start_datetime"))
     return said
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from datasets.catalogs.facts_said import principal
-from datasets.catalogs.namespaces import KFM, artifact_iri
+from datasets.catalogs.namespaces import KFM, artifact_iri, digest_in
 from datasets.catalogs.sayings import Column, Fact, Said, compared, from_dcat, from_prov
 from datasets.catalogs.triplet import Triplet, links
 
@@ -61,16 +61,16 @@ def _receipt(run: str) -> Callable[[Triplet], list[Said]]:
 def _receipt_links(triplet: Triplet) -> list[tuple[str, str, str]]:
     """(run, item, receipt digest as linked) of every item's links to receipts."""
     return [
-        (str(link.get("kfm:ref")), f"stac/items/{item.get('id')}", _digest_of(link.get("file:checksum")))
-        for item in triplet.items
+        (str(link.get("kfm:ref")), name, _checksum(link))
+        for name, item in triplet.named_items()
         for link in links(item)
         if link.get("kfm:document") == "receipt"
     ]
 
 
-def _digest_of(multihash: object) -> str:
-    text = str(multihash)
-    return f"sha256:{text[4:]}" if text.startswith("1220") else text
+def _checksum(holder: Mapping[str, object]) -> str:
+    """The digest that ``file:checksum`` says, or what it says instead of one."""
+    return digest_in(holder.get("file:checksum")) or str(holder.get("file:checksum"))
 
 
 def _agents(run: str) -> Callable[[Triplet], list[Said]]:
@@ -127,7 +127,7 @@ def _named(triplet: Triplet) -> list[_Named]:
 def _entity(triplet: Triplet, distribution: str, asset: Mapping[str, object]) -> str:
     """The entity of PROV that speaks of the same file: by a digest that DCAT or STAC names, else by its path."""
     entities = triplet.entities()
-    for digest in (_digest_of(asset.get("file:checksum")), triplet.checksum(distribution) if distribution else ""):
+    for digest in (_checksum(asset), triplet.checksum(distribution) if distribution else ""):
         if artifact_iri(digest) in entities:
             return artifact_iri(digest)
     path = asset.get("kfm:path")
@@ -147,7 +147,7 @@ def _digests(named: _Named) -> Callable[[Triplet], list[Said]]:
         if named.distribution and triplet.checksum(named.distribution):
             digest = triplet.checksum(named.distribution)
             found.append(Said("dcat", "dcat", digest, digest, f"{named.distribution}.checksum spdx:checksumValue"))
-        found += _asset_said(named, "file:checksum", _digest_of(named.asset.get("file:checksum")))
+        found += _asset_said(named, "file:checksum", _checksum(named.asset))
         return found + (from_prov(triplet, "kfm:digest", named.entity) if named.entity else [])
 
     return said

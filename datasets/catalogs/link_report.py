@@ -7,12 +7,12 @@ never says more good than clause D2 does. Never looks anything up.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from audit.findings import Finding
 from datasets.catalogs.cross_links import Known
+from datasets.catalogs.crosslink_parts import digest_of
 from datasets.catalogs.crosslinks import StoredArtifact, check_crosslinks
 from datasets.catalogs.followed_links import Followed, follow
 from datasets.catalogs.triplet import TripletDocuments, read_triplet
@@ -77,8 +77,4 @@ def _order(link: Mapping[str, str | None]) -> tuple[str, ...]:
 def _digests(documents: TripletDocuments) -> dict[str, str]:
     named = {"dcat": documents.dcat, "stac/collection": documents.stac_collection, "prov": documents.prov}
     named |= {f"stac/items[{place}]": raw for place, raw in enumerate(documents.stac_items)}
-    return {name: _digest(raw) for name, raw in named.items()}
-
-
-def _digest(raw: bytes) -> str:
-    return "sha256:" + hashlib.sha256(raw).hexdigest()
+    return {name: digest_of(raw) for name, raw in named.items()}

@@ -37,6 +37,7 @@ PREFIXES: Final[dict[str, str]] = {
 }
 MEDIA_TYPES: Final = "https://www.iana.org/assignments/media-types/"
 LICENSES: Final = "https://spdx.org/licenses/"
+_SHA256: Final = "1220"
 _AGENTS: Final = "https://kansasfrontiermatrix.org/agent/"
 _THEMES: Final = "https://kansasfrontiermatrix.org/theme/"
 _SIMPLE_LICENSE: Final = re.compile(r"(?!LicenseRef-)[A-Za-z0-9][A-Za-z0-9.+-]*")
@@ -76,4 +77,10 @@ def stac_license(license_expression: str) -> str:
 
 def multihash(digest: str) -> str:
     """``sha256:<hex>`` as a multihash in hex: code 0x12, length 0x20 (STAC File extension 2.1, ``file:checksum``)."""
-    return "1220" + digest.removeprefix("sha256:")
+    return _SHA256 + digest.removeprefix("sha256:")
+
+
+def digest_in(checksum: object) -> str:
+    """``sha256:<hex>`` of such a multihash; empty for anything else."""
+    text = checksum if isinstance(checksum, str) else ""
+    return f"sha256:{text.removeprefix(_SHA256)}" if text.startswith(_SHA256) else ""

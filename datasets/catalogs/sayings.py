@@ -135,14 +135,14 @@ def from_collection(triplet: Triplet, *path: str) -> list[Said]:
 
 
 def from_items(triplet: Triplet, *path: str) -> list[Said]:
-    return [said for item in triplet.items for said in _from_json(f"stac/items/{item.get('id')}", item, path)]
+    return [said for name, item in triplet.named_items() for said in _from_json(name, item, path)]
 
 
 def from_stac(triplet: Triplet, name: str, *, empty: bool = False) -> list[Said]:
     """A field that the collection says at its root and each item in its properties. ``empty``: ``[]`` counts."""
     said = _from_json("stac/collection", triplet.collection, (name,), empty=empty)
-    for item in triplet.items:
-        said += _from_json(f"stac/items/{item.get('id')}", item, ("properties", name), empty=empty)
+    for source, item in triplet.named_items():
+        said += _from_json(source, item, ("properties", name), empty=empty)
     return said
 
 
@@ -157,9 +157,8 @@ def _from_json(source: str, holder: Mapping[str, Any], path: tuple[str, ...], *,
 
 
 def stac_documents(triplet: Triplet) -> list[tuple[str, Mapping[str, Any]]]:
-    """The collection and the items that could be read, by the names that findings use."""
-    items = [(f"stac/items/{item.get('id')}", item) for item in triplet.items]
-    return ([("stac/collection", triplet.collection)] if triplet.collection else []) + items
+    """The collection and the items that could be read."""
+    return [(name, document) for name, document in triplet.named_stac() if document]
 
 
 def compared(said: Iterable[Said], key: Callable[[str], str]) -> list[Said]:

@@ -6,6 +6,7 @@ assets carry the File extension's multihash, links lead to DCAT, PROV and receip
 
 from __future__ import annotations
 
+from calendar import monthrange
 from typing import Any, Final
 
 import pystac
@@ -23,8 +24,6 @@ PROJECTION_EXTENSION: Final = "https://stac-extensions.github.io/projection/v2.0
 HAS_PROVENANCE: Final = "http://www.w3.org/ns/prov#has_provenance"
 """PROV-AQ §3: the link relation to a provenance record (STAC's own ``derived_from`` is for source items)."""
 _JSON_LD: Final = "application/ld+json"
-_LAST_DAY: Final = {4: "-12-31", 7: "-31"}
-_SHORT_MONTHS: Final = {"04", "06", "09", "11"}
 
 
 def build_stac_collection(facts: CatalogFacts) -> bytes:
@@ -106,20 +105,15 @@ def envelope(bbox: tuple[float, float, float, float]) -> dict[str, Any]:
 
 def first_moment(value: str) -> str:
     """The first second of ``YYYY[-MM[-DD]]``; a full time stays as it is. RFC 3339 UTC."""
-    return value if "T" in value else f"{value}{'-01-01'[len(value) - 4 :] if len(value) < 10 else ''}T00:00:00Z"  # noqa: PLR2004
+    return value if "T" in value else f"{value}{'-01-01'[len(value) - 4 :]}T00:00:00Z"
 
 
 def last_moment(value: str) -> str:
     """The last second of ``YYYY[-MM[-DD]]``; a full time stays as it is. RFC 3339 UTC."""
     if "T" in value:
         return value
-    day = value + _LAST_DAY.get(len(value), "")
-    if len(value) == len("YYYY-MM"):
-        year, month = int(value[:4]), value[5:]
-        leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-        last = "30" if month in _SHORT_MONTHS else "31"
-        day = f"{value}-{('29' if leap else '28') if month == '02' else last}"
-    return f"{day}T23:59:59Z"
+    year, month, day = value[:4], value[5:7] or "12", value[8:]
+    return f"{year}-{month}-{day or monthrange(int(year), int(month))[1]}T23:59:59Z"
 
 
 def _through_pystac(thing: pystac.Collection | pystac.Item) -> dict[str, Any]:

@@ -78,6 +78,14 @@ class Triplet:
         datasets = self.dcat.instances(DCAT + "Dataset")
         return datasets.pop() if len(datasets) == 1 else ""
 
+    def named_items(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """Each STAC item, by the name that findings use."""
+        return [(f"stac/items/{item.get('id')}", item) for item in self.items]
+
+    def named_stac(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """The STAC collection and each item, by the names that findings use."""
+        return [("stac/collection", self.collection), *self.named_items()]
+
     def distributions(self) -> list[str]:
         return sorted(self.dcat.objects(self.dataset, DCAT + "distribution"))
 
@@ -103,8 +111,8 @@ class Triplet:
             yield ("dcat", fact, self.dcat.objects(self.dataset, KFM + fact))
             yield ("prov", fact, {value for _, value in self.prov.mentioned(KFM + fact)})
             yield ("stac/collection", fact, _text(self.collection, fact))
-            for item in self.items:
-                yield (f"stac/items/{item.get('id')}", fact, _text(mapping(item.get("properties")), fact))
+            for name, item in self.named_items():
+                yield (name, fact, _text(mapping(item.get("properties")), fact))
 
     def assets(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
         """(item id, asset key, asset) of every item."""

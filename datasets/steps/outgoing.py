@@ -15,8 +15,6 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from datasets.catalogs.facts import Grid
-from datasets.catalogs.stac import PROJECTION_EXTENSION
-from datasets.catalogs.stac_schemas import EXTENSIONS
 from datasets.formats.degrees import whereabouts
 from datasets.formats.result import Bbox
 from datasets.models import VersionArtifact
@@ -97,8 +95,8 @@ def hinted_bbox(spec: Mapping[str, Any]) -> Bbox | None:
 
 
 def grid_of(raster: Mapping[str, Any] | None) -> Grid | None:
-    """How the raster's pixels lie, where our validator can judge what STAC would say of it."""
-    if raster is None or PROJECTION_EXTENSION not in EXTENSIONS:
+    """How the raster's pixels lie."""
+    if raster is None:
         return None
     code = raster["crs"] if re.fullmatch(r"EPSG:\d+", raster["crs"]) else ""
     return Grid(code, (raster["height"], raster["width"]), tuple(raster["transform"]))

@@ -132,6 +132,7 @@ def test_a_slice_ends_with_its_last_second(slice_, last):
         {"api_base_url": "/api/v1"},
         {"artifacts": ()},
         {"themes": ()},
+        {"temporal_start": "2024", "temporal_end": "2024-13"},
         {"runs": (run(CATALOG, "catalog"),)},
     ],
 )

@@ -288,6 +288,8 @@ def test_d3_exact_refs_resolve_with_digests():
     assert resolve_exact(f"stac://faa_airports_ks/items/{VERSION}#asset=qa_report", index).digest == QA
     assert resolve_exact(f"prov://{PROCESS}", index).kind == "run"
     assert resolve_exact(f"doc://{DATA}#page=1&span=0:5", index).kind == "document"
+    unsaid = build_index(with_item(lambda d: d["assets"]["qa_report"].pop("file:checksum")))
+    assert resolve_exact(f"stac://faa_airports_ks/items/{VERSION}#asset=qa_report", unsaid).digest == ""
 
 
 # --- never a traceback ---

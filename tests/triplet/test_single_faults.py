@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import re
 
 from tests.triplet.faults import Fault, receipt_faults, single_faults
 from tests.triplet.worlds import filed, good_worlds, world
@@ -42,6 +43,17 @@ def test_f1_f2_any_other_byte_of_any_receipt_is_found_whoever_wrote_it():
     assert len(edited) >= 500
     assert [fault.name for fault in edited if "F1" not in fault.world.f()] == []
     assert [fault.name for fault in edited if "F2" not in fault.world.f(repointed=True)] == []
+
+
+def test_d2_a_notice_that_reads_like_an_obligation_holds_nothing_back():
+    assert world(obligations=({"type": "show_notice", "message": "metadata_only"},)).d2() == []
+
+
+def test_d2_documents_that_disagree_are_named_with_what_each_says():
+    spoiled = re.sub(rb'("kfm:policy_label": \{[^}]*"@value": ")public"', rb'\1internal"', GOOD.dcat)
+    assert spoiled != GOOD.dcat
+    said = [found.message for found in world().with_documents(dcat=spoiled).d2() if found.code == "fact_differs"]
+    assert ["dcat: internal; prov: public" in message for message in said] == [True]
 
 
 def test_d1_d2_d3_500_good_triplets_give_no_alarm():
