@@ -192,3 +192,12 @@ def parse_strict(
         raise StrictJsonError("not_json", where, f"The text is not JSON: {error.msg}.") from error
     _refuse_values(value, (), duplicates=allow_duplicate_keys)
     return value
+
+
+def parse_object(raw: bytes | None) -> dict[str, Any] | None:
+    """The strict JSON object in *raw*; ``None`` for whatever else it is, where no one asks why."""
+    try:
+        value = None if raw is None else parse_strict(raw)
+    except StrictJsonError:
+        return None
+    return value if isinstance(value, dict) else None

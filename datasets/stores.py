@@ -14,7 +14,7 @@ from typing import BinaryIO
 from django.conf import settings
 
 from datasets.models import Artifact
-from datasets.zones.store import Store, store_from_url
+from datasets.zones.store import DamagedObject, ObjectNotFound, ObjectTooLarge, Store, store_from_url
 
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
 
@@ -50,6 +50,16 @@ def put_back(content: bytes) -> bool:
 def read_document(digest: str) -> bytes:
     """A small document's verified bytes; the store's own errors say when it is gone, damaged or too large."""
     return console_store().read(digest, MAX_DOCUMENT_BYTES)
+
+
+def read_whole(digest: str | None) -> bytes | None:
+    """A small document's bytes where they lie whole in the store; ``None`` otherwise."""
+    if digest is None:
+        return None
+    try:
+        return read_document(digest)
+    except (ObjectNotFound, DamagedObject, ObjectTooLarge):
+        return None
 
 
 def measure(digest: str, *, fresh: bool) -> str | None:

@@ -10,15 +10,16 @@ from contextlib import suppress
 from typing import Any
 
 from audit import keys, ledger
-from audit.canonical import StrictJsonError, parse_strict
+from audit.canonical import parse_object
 from audit.findings import Finding
 from datasets import decisions
 from datasets.catalogs.crosslinks import StoredArtifact
+from datasets.catalogs.released_parts import DATA_PARTS, RELEASED
 from datasets.catalogs.triplet import read_triplet
 from datasets.models import PolicyLabel, RunReceipt
 from datasets.terms import standing_terms, words_captured
 from promotions.gates import a_identity, b_rights, c_sensitivity, d_catalogs, e_quality, f_receipt, g_manifest
-from promotions.shelf import CATALOG_PARTS, DATA_PARTS, RELEASED_PARTS, Shelf, receipt_path
+from promotions.shelf import CATALOG_PARTS, RELEASED_PARTS, Shelf, receipt_path
 
 #: What gate E judges of a QA report. The rest holds values of the data: a dossier, which everyone who works on the
 #: version may open, binds it by its digest alone (clause C2).
@@ -32,8 +33,6 @@ JUDGED_OF_A_REPORT = (
     "status",
     "checks",
 )
-#: Roles the parts have in the catalogs.
-CATALOG_ROLES = {"data": "data", "preview": "overview", "qa_report": "qa", "terms": "terms"}
 
 
 def collect(shelf: Shelf, letters: str) -> dict[str, object]:
@@ -183,7 +182,7 @@ def _catalogs(shelf: Shelf) -> d_catalogs.Evidence:
         prov=shelf.document(shelf.digest_of("prov")),
         receipts={run_id: raw for run_id, raw in receipts.items() if raw is not None},
         artifacts={
-            f.artifact_id: StoredArtifact(f.artifact.size_bytes, CATALOG_ROLES[f.part])
+            f.artifact_id: StoredArtifact(f.artifact.size_bytes, RELEASED[f.part][1])
             for f in shelf.parts(RELEASED_PARTS)
             if shelf.measured(f.artifact_id) == f.artifact_id
         },
@@ -253,11 +252,7 @@ def _receipt(shelf: Shelf, receipt: RunReceipt) -> f_receipt.Receipt:
 
 def _receipt_in(body: str) -> str | None:
     """The receipt's digest as the ledger entry's text says it: the text is what the tree commits to."""
-    try:
-        said = parse_strict(body.encode())
-    except StrictJsonError:
-        return None
-    references = said.get("references") if isinstance(said, dict) else None
+    references = (parse_object(body.encode()) or {}).get("references")
     digest = references.get("receipt") if isinstance(references, dict) else None
     return digest if isinstance(digest, str) else None
 

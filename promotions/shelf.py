@@ -11,21 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from audit.canonical import StrictJsonError, parse_strict
+from audit.canonical import parse_object
 from datasets import decisions
+from datasets.catalogs.released_parts import DATA_PARTS, RELEASED
 from datasets.catalogs.triplet import TripletDocuments
 from datasets.models import DatasetVersion, PolicyDecision, RunReceipt, VersionArtifact
 from datasets.policy.obligations import ObligationKind
 from datasets.policy.requests import Action
 from datasets.runs import current_files, current_receipts
-from datasets.stores import measure, read_document
+from datasets.stores import measure, read_whole
 from datasets.zones import layout
-from datasets.zones.store import DamagedObject, ObjectNotFound, ObjectTooLarge
 
 #: Parts of a version that a release hands out, and those that are its catalogs.
-RELEASED_PARTS = ("data", "preview", "qa_report", "terms")
-#: Of these, the ones that hold something of the data themselves.
-DATA_PARTS = ("data", "preview")
+RELEASED_PARTS = tuple(RELEASED)
 CATALOG_PARTS = ("dcat", "dcat_turtle", "stac_collection", "stac_item", "prov", "prov_turtle", "receipt")
 #: Parts that are records about the data; every other artifact is data, and needs the right to download.
 RECORD_PARTS: Mapping[str, Action] = {"terms": Action.READ, "qa_report": Action.READ_QA}
@@ -79,22 +77,12 @@ class Shelf:
         if digest is None:
             return None
         if digest not in self._documents:
-            try:
-                self._documents[digest] = read_document(digest)
-            except (ObjectNotFound, DamagedObject, ObjectTooLarge):
-                self._documents[digest] = None
+            self._documents[digest] = read_whole(digest)
         return self._documents[digest]
 
     def json(self, digest: str | None) -> dict[str, Any] | None:
         """A small JSON document, strictly parsed; ``None`` when it is not there or not an object."""
-        raw = self.document(digest)
-        if raw is None:
-            return None
-        try:
-            value = parse_strict(raw)
-        except StrictJsonError:
-            return None
-        return value if isinstance(value, dict) else None
+        return parse_object(self.document(digest))
 
     def digest_of(self, name: str) -> str | None:
         file = self.part(name)

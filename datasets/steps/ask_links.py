@@ -19,8 +19,8 @@ from datasets.links import Answered
 from datasets.models import Dataset, DatasetVersion, ExternalLink, LinkOutcome
 from datasets.people import Person
 from datasets.runs import current_files
-from datasets.steps.linking import whole
 from datasets.steps.workspace import Listener
+from datasets.stores import read_whole
 from datasets.upstream.errors import UpstreamError, UpstreamFailed, UpstreamRefused
 from datasets.upstream.probe import ANY_HOST, PROBE_LIMITS, probe
 from datasets.upstream.terms import Wire
@@ -45,7 +45,7 @@ def addresses_of(version: DatasetVersion) -> dict[str, str]:
     """Address to words, as the version's stored catalogs name them; a document that can't be read names none."""
     by_part: dict[str, list[bytes]] = {}
     for file in current_files(version):
-        raw = whole(file.artifact_id) if file.part in _NAMING_PARTS else None
+        raw = read_whole(file.artifact_id) if file.part in _NAMING_PARTS else None
         if raw is not None:
             by_part.setdefault(file.part, []).append(raw)
     stac = (*by_part.get("stac_collection", ()), *by_part.get("stac_item", ()))
@@ -57,7 +57,7 @@ def addresses_of(version: DatasetVersion) -> dict[str, str]:
 
 def _unread(version: DatasetVersion) -> int:
     """How many documents of the version that name addresses are gone from the store, or damaged there."""
-    return sum(file.part in _NAMING_PARTS and whole(file.artifact_id) is None for file in current_files(version))
+    return sum(file.part in _NAMING_PARTS and read_whole(file.artifact_id) is None for file in current_files(version))
 
 
 def name_addresses(

@@ -18,6 +18,7 @@ from datasets import decisions
 from datasets.catalogs.dcat import build_dcat, build_dcat_turtle
 from datasets.catalogs.facts import ArtifactFact, CatalogFacts, DigestedUri, RunFact
 from datasets.catalogs.prov import build_prov, build_prov_turtle
+from datasets.catalogs.released_parts import DATA_PARTS, RELEASED
 from datasets.catalogs.stac import build_stac_collection, build_stac_item
 from datasets.environment import container_digest, git_commit
 from datasets.errors import Refused
@@ -34,7 +35,6 @@ from datasets.runs import NewFile, current_files, current_receipts, new_run_id, 
 from datasets.steps import leak_check, linking
 from datasets.steps.checking import work_path
 from datasets.steps.outgoing import (
-    RELEASED,
     bbox_of,
     fetch_data,
     generalization_of,
@@ -43,7 +43,7 @@ from datasets.steps.outgoing import (
     released,
     systems_of,
 )
-from datasets.steps.validate import DATA_PARTS, required_obligations, withholds
+from datasets.steps.validate import required_obligations, withholds
 from datasets.steps.workspace import Workspace, keep_json
 from datasets.stores import keep, read_document
 from datasets.zones import layout
@@ -155,7 +155,7 @@ def _check_files(files: Mapping[str, VersionArtifact], *, withheld: bool) -> Non
         raise Refused(
             "files_missing", f"Nothing to catalog: the version has no {', '.join(missing)}. Run the checks first."
         )
-    if withheld and DATA_PARTS & files.keys():
+    if withheld and files.keys() & set(DATA_PARTS):
         raise Refused(
             "bytes_beside_metadata_only", "Only the record may go out, and data lie ready. Run the checks again."
         )

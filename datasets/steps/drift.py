@@ -20,6 +20,7 @@ from audit import ledger
 from audit.digests import digest_bytes, digest_json
 from audit.events import Event
 from datasets.catalogs.facts import CatalogFacts, IncompleteFactsError
+from datasets.catalogs.released_parts import RELEASED
 from datasets.environment import container_digest, git_commit
 from datasets.errors import Refused
 from datasets.formats.errors import UnreadableSource
@@ -29,7 +30,7 @@ from datasets.policy.roles import RUNS
 from datasets.previews import write_footprint, write_preview
 from datasets.runs import current_files, current_receipts
 from datasets.steps.catalog import catalog_facts, documents
-from datasets.steps.outgoing import RELEASED, bbox_of, fetch_data, raster_of
+from datasets.steps.outgoing import bbox_of, fetch_data, raster_of
 from datasets.steps.workspace import Workspace, keep_json
 from datasets.stores import keep, measure, read_document
 from datasets.zones.store import StoreError

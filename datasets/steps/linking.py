@@ -11,11 +11,10 @@ from typing import Any
 
 from datasets.catalogs.crosslinks import StoredArtifact
 from datasets.catalogs.link_report import build_link_report
+from datasets.catalogs.released_parts import RELEASED
 from datasets.catalogs.triplet import TripletDocuments
 from datasets.models import DatasetVersion, RunReceipt, VersionArtifact
-from datasets.steps.outgoing import RELEASED
-from datasets.stores import read_document
-from datasets.zones.store import DamagedObject, ObjectNotFound, ObjectTooLarge
+from datasets.stores import read_whole
 
 PART = "link_report"
 TRIPLET_PARTS = ("dcat", "stac_collection", "stac_item", "prov")
@@ -38,19 +37,9 @@ def report_on(
     triplet = TripletDocuments(
         documents["dcat"][0], documents["stac_collection"][0], tuple(documents["stac_item"]), documents["prov"][0]
     )
-    read = {receipt.run_id: whole(receipt.document_id) for receipt in receipts}
+    read = {receipt.run_id: read_whole(receipt.document_id) for receipt in receipts}
     held = {
         f.artifact_id: StoredArtifact(f.artifact.size_bytes, RELEASED[f.part][1]) for f in files if f.part in RELEASED
     }
     there = {run: raw for run, raw in read.items() if raw is not None}
     return build_link_report(triplet, there, held, dataset_version_id=version.version_id, cataloged=cataloged)
-
-
-def whole(digest: str | None) -> bytes | None:
-    """A small document's bytes where they lie whole in the store; ``None`` otherwise."""
-    if digest is None:
-        return None
-    try:
-        return read_document(digest)
-    except (ObjectNotFound, DamagedObject, ObjectTooLarge):
-        return None

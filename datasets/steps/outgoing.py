@@ -15,19 +15,13 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from datasets.catalogs.facts import Grid
+from datasets.catalogs.released_parts import RELEASED
 from datasets.formats.degrees import whereabouts
 from datasets.formats.result import Bbox
 from datasets.models import VersionArtifact
 from datasets.steps.workspace import Workspace
 from datasets.stores import console_store, read_document
 
-#: Parts that go out, the key each has in the catalogs, and its role there.
-RELEASED = {
-    "data": ("data", "data"),
-    "preview": ("preview", "overview"),
-    "qa_report": ("qa-report", "qa"),
-    "terms": ("terms", "terms"),
-}
 #: What the run that made the data found of their coordinates' system: ``{"crs": code}``.
 SYSTEM_PART = "reference_system"
 GEOJSON_SYSTEM = "OGC:CRS84"  # RFC 7946 §4

@@ -27,7 +27,7 @@ from datasets.steps.checking import work_path
 from datasets.steps.drift import Compared, Comparison, compare, record_check
 from datasets.steps.outgoing import released
 from datasets.steps.workspace import Workspace, keep_json
-from datasets.stores import put_back, read_document
+from datasets.stores import put_back, read_document, read_whole
 
 REPORT_VERSION = "v1"
 AGAIN = (
@@ -225,7 +225,7 @@ def link_report(version: DatasetVersion, compared: Comparison) -> dict[str, Any]
     by_part: dict[str, list[bytes]] = {}
     for file in compared.files:
         if file.part in linking.TRIPLET_PARTS:
-            raw = file.content if file.verdict == "same" else linking.whole(file.recorded)
+            raw = file.content if file.verdict == "same" else read_whole(file.recorded)
             if raw is None:
                 return None
             by_part.setdefault(file.part, []).append(raw)

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from audit.findings import Finding
 from datasets import decisions
+from datasets.catalogs.released_parts import DATA_PARTS
 from datasets.models import Artifact, DatasetVersion, PolicyDecision
 from datasets.obligations.apply import ObligationNotApplicable, TransformLog, apply_obligations
 from datasets.obligations.verify import verify_obligations
@@ -42,8 +43,6 @@ from datasets.stores import keep, read_document
 from datasets.zones import layout
 
 GEOJSON = "application/geo+json"
-#: Parts that hold something of the data themselves.
-DATA_PARTS = frozenset({"data", "preview"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from audit.canonical import StrictJsonError, canonical_bytes, parse_strict
+from audit.canonical import canonical_bytes, parse_object
 from datasets.models import Artifact
 from datasets.stores import keep, read_document
 from promotions.api.answers import ApiError
@@ -77,9 +77,5 @@ def find_bundle(digest: str, reader: Reader, ref: str | None = None) -> dict[str
 
 def _ref_in(raw: bytes) -> str | None:
     """The reference that a bundle answers; ``None`` when the bytes are none, whatever media type they were given."""
-    try:
-        body = parse_strict(raw)
-    except StrictJsonError:
-        return None
-    ref = body.get("ref") if isinstance(body, dict) else None
+    ref = (parse_object(raw) or {}).get("ref")
     return ref if isinstance(ref, str) else None

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db.models import Case, Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 
-from audit.canonical import StrictJsonError, parse_strict
+from audit.canonical import parse_object
 from datasets.catalogs.cross_links import RULES
 from datasets.catalogs.document_diff import DiffLine, FieldChange, facts_behind, field_changes, unified
 from datasets.enforcement import visible_versions
@@ -21,7 +21,8 @@ from datasets.errors import Refused
 from datasets.models import DatasetVersion, DriftCheck, DriftOutcome, VersionArtifact
 from datasets.people import Person
 from datasets.policy.requests import Action
-from datasets.steps.linking import PART, whole
+from datasets.steps.linking import PART
+from datasets.stores import read_whole
 from promotions import permissions, requests
 from promotions.models import Job
 from promotions.readers.people import holders, who_can
@@ -176,14 +177,7 @@ def _why_not(version: DatasetVersion, person: Person, state: State) -> str:
 
 
 def _document(digest: str | None) -> dict[str, Any] | None:
-    raw = whole(digest)
-    if raw is None:
-        return None
-    try:
-        value = parse_strict(raw)
-    except StrictJsonError:
-        return None
-    return value if isinstance(value, dict) else None
+    return parse_object(read_whole(digest))
 
 
 def _file(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,7 +199,7 @@ def _diffs(report: Mapping[str, Any] | None) -> list[FileDiff]:
     for row in (report or {}).get("files", []):
         if row["verdict"] != "differs":
             continue
-        recorded, rebuilt = whole(row["recorded_digest"]), whole(row["rebuilt_digest"])
+        recorded, rebuilt = read_whole(row["recorded_digest"]), read_whole(row["rebuilt_digest"])
         if recorded is None or rebuilt is None:
             continue
         lines, cut = unified(recorded, rebuilt)

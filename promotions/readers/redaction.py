@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from datasets import decisions
+from datasets.catalogs.released_parts import DATA_PARTS
 from datasets.models import RunReceipt, VersionArtifact
 from datasets.policy.obligation_words import displaced, metres, sentence
 from datasets.policy.obligations import (
@@ -25,7 +26,7 @@ from datasets.policy.obligations import (
 )
 from datasets.steps.validate import required_obligations
 from promotions.readers.version_page import Opened, extent_words
-from promotions.shelf import DATA_PARTS, Shelf
+from promotions.shelf import Shelf
 
 _CARRIED = frozenset({ObligationKind.REQUIRE_ATTRIBUTION, ObligationKind.SHOW_NOTICE})
 _NOT_APPLICABLE = "obligation_not_applicable"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
+from datasets.catalogs.released_parts import DATA_PARTS
 from datasets.models import PolicyLabel
-from promotions.shelf import DATA_PARTS
 from tests.api.conftest import url
 
 COARSER = {"type": "generalize_geometry", "min_cell_size_m": 50_000}
