@@ -4,7 +4,7 @@ Decides typing and impossibility (50-56) within one bundle, once prov_normal_for
 and asks prov_ordering for the order of events (30-49); never compares clock times (PROV does not; prov_clock does, for
 KFM's profile) and never reads bytes. Stricter than the Recommendation in three places that its implementers'
 unification suite refuses: an entity is the mention of one other (PROV-LINKS), one usage has one time unless identifiers
-tell two usages apart, and a delegation for no activity is none for one. docs/adr/0034 lists every rule. Serves
+tell two usages apart, and a delegation for no activity is none for one. docs/adr/0035 lists every rule. Serves
 clause D1.
 """
 
