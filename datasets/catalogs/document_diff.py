@@ -58,6 +58,11 @@ FACTS: dict[str, str] = {
     "checksum": "the files on record",
     "checksumValue": "the files on record",
     "artifact": "the files on record",
+    "artifact_role": "the files on record",
+    "digest": "the files on record",
+    "path": "the files on record",
+    "media_type": "the files on record",
+    "size_bytes": "the files on record",
     "mediaType": "the files on record",
     "wasGeneratedBy": "the run receipts",
     "used": "the run receipts",
@@ -85,7 +90,10 @@ class DiffLine:
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field that differs. ``pointer``: where, as a JSON pointer; ``fact``: what it is made from."""
+    """One field that differs. ``pointer``: where, as a JSON pointer that names a thing of a graph by its [id].
+
+    ``fact``: what the field is made from.
+    """
 
     pointer: str
     fact: str
@@ -115,8 +123,8 @@ def field_changes(recorded: bytes, rebuilt: bytes) -> list[FieldChange]:
 
 
 def facts_behind(changes: list[FieldChange]) -> list[str]:
-    """The recorded facts that *changes* come from, each once."""
-    return list(dict.fromkeys(change.fact for change in changes))
+    """The recorded facts that *changes* come from, each once; that some are not known comes last."""
+    return sorted(dict.fromkeys(change.fact for change in changes), key=lambda fact: fact == UNKNOWN)
 
 
 def _lines(raw: bytes) -> list[str]:
@@ -127,7 +135,7 @@ def _lines(raw: bytes) -> list[str]:
 
 
 def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    items: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    items: Any = value.items() if isinstance(value, dict) else _listed(value) if isinstance(value, list) else None
     if items is None or not value:
         yield path, value if items is None else ("empty", type(value).__name__)
         return
@@ -135,8 +143,19 @@ def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tupl
         yield from _leaves(item, (*path, key))
 
 
+def _listed(items: list[Any]) -> list[tuple[str | int, Any]]:
+    """Things of a graph by their ids, so that one more moves none of the others; anything else by its place."""
+    ids = [item.get("@id") if isinstance(item, dict) else None for item in items]
+    named = [text for text in ids if isinstance(text, str)]
+    return list(zip(named if len(set(named)) == len(items) else range(len(items)), items, strict=True))
+
+
 def _pointer(path: tuple[str | int, ...]) -> str:
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+    return "".join(f"/{_step(str(part))}" for part in path)
+
+
+def _step(part: str) -> str:
+    return f"[{part}]" if "://" in part else part.replace("~", "~0").replace("/", "~1")
 
 
 def _fact(path: tuple[str | int, ...]) -> str:

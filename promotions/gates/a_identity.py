@@ -119,18 +119,34 @@ def _document(evidence: Evidence, document: DocumentIds) -> list[ClauseFinding]:
     ]
     if document.says_spec_hash:
         claims.append(("spec_hash", document.spec_hash, evidence.recorded_spec_hash))
+        if not any(claimed for _, claimed, _ in claims):
+            return [_unread(document)]
     return [
         _finding(
             "A2",
             f"{field}_differs" if claimed else f"{field}_missing",
             f"{document.name}#/{field}",
-            f"{document.name} says {field} {claimed!r}; it must be {expected!r}.",
+            f"{document.name} says {field} {claimed!r}; it must be {expected!r}."
+            if claimed
+            else f"{document.name} does not say its {field}; it must be {expected!r}.",
             "Build the document again from the recorded facts.",
             "violated" if claimed else "missing",
         )
         for field, claimed, expected in claims
         if claimed != expected
     ]
+
+
+def _unread(document: DocumentIds) -> ClauseFinding:
+    """A catalog document that says none of its ids: most often one of the triplet is lost, so none could be read."""
+    return _finding(
+        "A2",
+        "ids_unread",
+        document.name,
+        f"The ids in {document.name} could not be read.",
+        "See what gate D says of the documents, and mend that first.",
+        "error",
+    )
 
 
 def _finding(clause: str, code: str, where: str, message: str, fix: str, kind: Any = "violated") -> ClauseFinding:  # noqa: PLR0913 - a finding's own fields

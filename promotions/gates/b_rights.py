@@ -89,7 +89,7 @@ def _conflicts(captured: Terms, document: Terms) -> list[ClauseFinding]:
                     "B1",
                     "license_missing",
                     f"{document.name}#/license",
-                    f"{document.name} names no licence.",
+                    f"{document.name} names no licence, or could not be read.",
                     "Build the document again.",
                     "missing",
                 )

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from promotions.gates.a_identity import DocumentIds
 from tests.promotions.gate_world import SLUG, VERSION, A, digest, found, said
 
 CASES = [
@@ -38,6 +39,7 @@ CASES = [
         "violated",
     ),
     (replace(A, documents=(said("dcat", spec_hash=None, says_spec_hash=True),)), "A2", "spec_hash_missing", "missing"),
+    (replace(A, documents=(DocumentIds("dcat", None, None, None, says_spec_hash=True),)), "A2", "ids_unread", "error"),
 ]
 
 
@@ -50,3 +52,8 @@ def test_a_valid_evidence_passes():
 )
 def test_a_one_fault_is_found(evidence, clause, code, kind):
     assert (clause, code, kind) in found("A", evidence)
+
+
+def test_a2_a_document_of_which_nothing_could_be_read_is_one_finding_not_three():
+    unread = DocumentIds("dcat", None, None, None, says_spec_hash=True)
+    assert found("A", replace(A, documents=(unread,))) == {("A2", "ids_unread", "error")}
