@@ -59,10 +59,7 @@ def evidence_page(request: HttpRequest) -> HttpResponse:
         "crumbs": [{"label": "Evidence", "href": ""}],
     }
     if len(refs) > MAX_REFS or any(len(ref) > MAX_REF_LENGTH for ref in refs):
-        context["problem"] = (
-            f"That are {len(refs)} references. Ask for at most {MAX_REFS} at once, each of at most "
-            f"{MAX_REF_LENGTH} characters; nothing was looked up."
-        )
+        context["problem"] = _too_much(refs)
         return render(request, "evidence/resolve.html", context, status=BAD_REQUEST)
     if not refs:
         return render(request, "evidence/resolve.html", context)
@@ -80,6 +77,13 @@ def evidence_page(request: HttpRequest) -> HttpResponse:
 def _lines(pasted: str) -> list[str]:
     """One reference a line; nothing else is taken off, since a blank before a reference makes it another text."""
     return [line for line in pasted.replace("\r\n", "\n").split("\n") if line]
+
+
+def _too_much(refs: list[str]) -> str:
+    if len(refs) > MAX_REFS:
+        return f"{len(refs)} references are too many at once. Ask for at most {MAX_REFS}; nothing was looked up."
+    longest = max(len(ref) for ref in refs)
+    return f"A reference has at most {MAX_REF_LENGTH} characters; one here has {longest}; nothing was looked up."
 
 
 def _status(answers: list[Answer]) -> int:

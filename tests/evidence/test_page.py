@@ -59,16 +59,17 @@ def test_the_document_is_quoted_and_escaped(api):
 
 
 @pytest.mark.parametrize(
-    "query",
+    ("query", "words"),
     [
-        {"ref": ["x"] * 3 + [str(n) for n in range(60)]},
-        {"ref": "x" * 2_001},
-        {"refs": "\n".join(str(n) for n in range(51))},
+        ({"ref": ["x"] * 3 + [str(n) for n in range(60)]}, "61 references are too many"),
+        ({"ref": "x" * 2_001}, "one here has 2001;"),
+        ({"refs": "\n".join(str(n) for n in range(51))}, "51 references are too many"),
     ],
 )
-def test_too_many_or_too_long_are_refused_with_a_sentence(api, query):
+def test_too_many_or_too_long_are_refused_with_a_sentence(api, query, words):
     page = api.client().get("/evidence/", query)
     assert page.status_code == 400
+    assert words in page.content.decode()
     assert "nothing was looked up" in page.content.decode()
 
 
