@@ -31,6 +31,7 @@ Schemas = Callable[[str], bytes | None]
 _MULTIHASH: Final = re.compile(r"1220[0-9a-f]{64}")
 _REQUIRED: Final = ("kfm:dataset_id", "kfm:dataset_version_id", "kfm:policy_label", "kfm:license")
 _UNPACKAGED: Final = "Use an extension that is packaged, or declare its schema by a path beside the document."
+_REFUSES_ALL: Final = ("falseSchema", "not")
 _TYPES: Final = ("Feature", "Catalog", "Collection")
 
 
@@ -104,9 +105,11 @@ def _schema_findings(validator: Any, document: Mapping[str, Any], where: str) ->
 
 
 def _words(error: Any) -> str:
-    """The engine's own sentence, but for addresses: those it judges by a pattern that tells a reader nothing."""
+    """The engine's own sentence, but for those that tell a reader nothing: of patterns, and of what refuses everything."""
     if getattr(error.kind, "pattern", None) == REFERENCE:
         return f'{error.instance!r} is no address: it is empty, or holds a space or one of <>"{{}}|\\^`.'
+    if error.kind.name in _REFUSES_ALL and error.instance_path == ["collection"]:
+        return "The item names a collection, and has no link of relation collection that leads to it."
     return str(error.message)
 
 

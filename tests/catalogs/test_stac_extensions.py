@@ -129,6 +129,9 @@ def test_d1_a_collection_is_named_exactly_when_it_is_linked():
             spoiled = item | ({"collection": "c"} if named else {}) | ({"links": [link]} if linked else {})
             found = validate_stac(json.dumps(spoiled).encode(), profile="core")
             assert (found == []) == (named == linked), (stac_version, named, linked, found)
+            assert [one.message for one in found if named] == [
+                "The item names a collection, and has no link of relation collection that leads to it."
+            ] * (named and not linked)
 
 
 def test_d1_fields_that_an_extension_requires_or_refuses_of_one_release_only():
