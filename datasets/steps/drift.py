@@ -177,7 +177,7 @@ def _causes(found: tuple[Compared, ...], said: Mapping[str, Any]) -> tuple[tuple
     causes = []
     lost = sum(file.stored not in {"whole", "restored"} for file in found)
     if lost:
-        causes.append(("store_damaged", f"The store lost or damaged {lost} file(s)."))
+        causes.append(("store_damaged", f"The store lost or damaged {lost} file{'' if lost == 1 else 's'}."))
     if not any(file.verdict in {"differs", "missing"} for file in found):
         return tuple(causes)
     ran = said["environment"]

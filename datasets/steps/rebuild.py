@@ -47,7 +47,8 @@ class ProjectionDrift(Exception):  # noqa: N818 - an answer with its cause, as `
     code = "projection_drift"
 
     def __init__(self, names: list[str], fix: str = AGAIN) -> None:
-        self.message = f"Rebuilt from the recorded facts, {len(names)} file(s) are not as recorded: {', '.join(names)}."
+        counted = "1 file is" if len(names) == 1 else f"{len(names)} files are"
+        self.message = f"Rebuilt from the recorded facts, {counted} not as recorded: {', '.join(names)}."
         self.fix = fix
         super().__init__(self.message)
 

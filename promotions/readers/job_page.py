@@ -69,6 +69,7 @@ def panel(job: Job, person: Person, now: datetime) -> dict[str, Any]:
         "held": held,
         "may_open_case": held is not None and may(person, held.version, Action.DISCOVER, now),
         "purpose": run_list.purpose(job),
+        "of_catalogs": job.kind in {JobKind.RECOVERY, JobKind.LINKS},
         "steps": _steps(job, lines, held=held is not None),
         "number": next((n for n, (name, _) in enumerate(asked, start=1) if name == job.step), None),
         "count": len(asked),

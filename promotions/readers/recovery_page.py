@@ -140,6 +140,8 @@ def page(version: DatasetVersion, person: Person) -> dict[str, Any]:
     report = _document(last.report_id) if last else None
     shape, word, sentence = WORDS[last.outcome if last else ""]
     state, files = State(version.standing.state), (report or {}).get("files", [])
+    if last is None and state not in WATCHED:
+        sentence = f"A version that is {state} is not looked at on schedule; a recovery looks at it."
     why_not = _why_not(version, person, state)
     running = Job.objects.filter(version=version, state__in=requests.LIVE).order_by("pk").first()
     return {
@@ -153,7 +155,8 @@ def page(version: DatasetVersion, person: Person) -> dict[str, Any]:
         ],
         "causes": (report or {}).get("causes", []),
         "files": [_file(row) for row in files],
-        "nothing_lost": bool(files) and all(row["stored"] in {"whole", "restored"} for row in files),
+        "nothing_lost": bool(files) and not any(_is_lost(row) for row in files),
+        "not_rebuilt": [_file(row)["name"] for row in files if row["verdict"] == "not_rebuilt" and _is_lost(row)],
         "diffs": _diffs(report) if last and last.outcome == DriftOutcome.DRIFTED else [],
         "links": _links(version),
         "anew": state in ANEW,
@@ -182,7 +185,7 @@ def _document(digest: str | None) -> dict[str, Any] | None:
 
 def _file(row: Mapping[str, Any]) -> dict[str, Any]:
     verdict = "made of the data; hashed only" if row["part"] == "preview" else ""
-    sound = row["verdict"] in {"same", "not_rebuilt"} and row["stored"] in {"whole", "restored"}
+    sound = row["verdict"] in {"same", "not_rebuilt"} and not _is_lost(row)
     path = str(row["path"])
     return {
         "name": f"receipt of {path}" if row["part"] == "receipt" else path.rsplit("/", 1)[-1],
@@ -192,6 +195,10 @@ def _file(row: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": (verdict if row["verdict"] == "not_rebuilt" else "") or _VERDICTS[row["verdict"]],
         "sound": sound,
     }
+
+
+def _is_lost(row: Mapping[str, Any]) -> bool:
+    return row["stored"] not in {"whole", "restored"}
 
 
 def _diffs(report: Mapping[str, Any] | None) -> list[FileDiff]:

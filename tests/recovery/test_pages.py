@@ -53,8 +53,35 @@ def test_a_damaged_file_is_named_and_the_recovery_is_offered(as_, address, versi
     check(version)
     page = text(as_("operator").get(address))
     assert "damaged" in page
-    assert "The store lost or damaged 1 file(s)." in page
+    assert "The store lost or damaged 1 file." in page
     assert 'class="button primary" type="submit">Recover' in page
+
+
+def test_lost_data_says_that_a_backup_comes_first(as_, address, version, check):
+    spoil_byte(part(version, "data"))
+    check(version)
+    page = text(as_("operator").get(address))
+    assert "restored from a backup of the store, then press Recover." in page
+
+
+def test_what_no_schedule_looks_at_is_not_promised_a_look(as_, address, version):
+    assert "The first look is due within a day." in text(as_("steward").get(address))
+    put_standing(version, "WITHDRAWN")
+    page = text(as_("steward").get(address))
+    assert "due within a day" not in page
+    assert "WITHDRAWN is not looked at on schedule" in page
+
+
+def test_a_recoverys_run_names_no_file_and_leads_back_to_the_facts(as_, address, version, woken):
+    page = text(as_("operator").post(address, follow=True))
+    assert version.acquisition.file_name not in page
+    assert "Recovery of catalogs of" in page
+    Job.objects.update(state=JobState.DONE)
+    assert f'href="{address}">See the catalogs and their facts' in text(as_("operator").get(_run()))
+
+
+def _run() -> str:
+    return reverse("promotions:job", args=[Job.objects.get(kind=JobKind.RECOVERY).pk])
 
 
 def test_one_post_asks_and_a_second_finds_that_run(as_, address, version, woken):
