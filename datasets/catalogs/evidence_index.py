@@ -140,6 +140,11 @@ def resolve_exact(ref: str, index: EvidenceIndex) -> EvidenceTarget | None:
     return None
 
 
+def place_of(ref: str) -> str:
+    """Where a finding says that a reference stands: the reference itself, cut where it is very long."""
+    return ref[:160]
+
+
 def check_evidence(documents: TripletDocuments, digests: frozenset[str] = frozenset()) -> list[Finding]:
     """Findings of clause D3 for one triplet; [] when every reference resolves within it."""
     triplet, findings = read_triplet(documents)
@@ -156,5 +161,7 @@ def check_evidence(documents: TripletDocuments, digests: frozenset[str] = frozen
     for ref in refs:
         if resolve_exact(ref, index) is None:
             message = f"{ref!r:.160} resolves to nothing in these catalogs, exactly as it is written."
-            findings.append(Finding("evidence_unresolved", ref[:160], message, "Mend the reference; no guess is made."))
+            findings.append(
+                Finding("evidence_unresolved", place_of(ref), message, "Mend the reference; no guess is made.")
+            )
     return findings

@@ -105,7 +105,7 @@ def _schema_findings(validator: Any, document: Mapping[str, Any], where: str) ->
 
 
 def _words(error: Any) -> str:
-    """The engine's own sentence, but for those that tell a reader nothing: of patterns, and of what refuses everything."""
+    """The engine's own sentence, but where it tells a reader nothing: of a pattern, or of what refuses everything."""
     if getattr(error.kind, "pattern", None) == REFERENCE:
         return f'{error.instance!r} is no address: it is empty, or holds a space or one of <>"{{}}|\\^`.'
     if error.kind.name in _REFUSES_ALL and error.instance_path == ["collection"]:

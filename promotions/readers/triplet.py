@@ -6,7 +6,6 @@ whether links hold is gate D's, asked here as the board asks it.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -16,16 +15,24 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from audit.findings import Finding
-from datasets.catalogs.alignment import Cell, Row, Verdict, align
+from datasets.catalogs.alignment import Cell, Row, align
 from datasets.catalogs.cross_links import Known
-from datasets.catalogs.evidence_index import evidence_refs
+from datasets.catalogs.evidence_index import evidence_refs, place_of
 from datasets.catalogs.followed_links import Followed, follow, left_over
 from datasets.catalogs.sayings import Column, Documents, Read, Said, read_partly
 from datasets.models import VersionArtifact
 from promotions import gates
 from promotions.evidence import collect
 from promotions.gates import ClauseFinding, d_catalogs
-from promotions.readers.version_page import PART_WORDS, Opened, obligation_words
+from promotions.readers.triplet_words import (
+    STATES,
+    VERDICTS,
+    document_word,
+    fields_sentence,
+    last_name,
+    shown,
+)
+from promotions.readers.version_page import PART_WORDS, Opened
 from promotions.shelf import Shelf
 
 NAMES: dict[Column, str] = {"dcat": "DCAT", "stac": "STAC", "prov": "PROV"}
@@ -35,22 +42,6 @@ COLUMN_PARTS: dict[Column, tuple[str, ...]] = {
     "stac": ("stac_collection", "stac_item"),
     "prov": ("prov", "prov_turtle"),
 }
-#: A verdict's shape and word; the words stand on the page, the shape only repeats them.
-VERDICTS: dict[str, tuple[str, str]] = {
-    "agree": ("pass", "agree"),
-    "alone": ("pass", "said once"),
-    "differ": ("block", "differ"),
-    "missing": ("quarantine", "missing"),
-    "unread": ("error", "can't compare"),
-}
-STATES: dict[str, tuple[str, str]] = {
-    "resolved": ("pass", "✓ resolved"),
-    "unresolved": ("block", "unresolved"),
-    "unchecked": ("error", "could not check"),
-}
-_SHOWN = 160
-#: Facts that the documents write in forms of their own; what is compared is easier to read.
-_SHOWN_AS_COMPARED = frozenset({"Extent", "Media type"})
 
 
 def triplet(opened: Opened, shelf: Shelf) -> dict[str, Any]:
@@ -96,7 +87,7 @@ class _Page:
             else VERDICTS["missing" if off else "unread"][0]
             if amiss
             else "pass",
-            "fields_sentence": _fields(said, len(rows)),
+            "fields_sentence": fields_sentence(said, len(rows)),
             "rules": self._by_rule(followed),
             "resolved": states["resolved"],
             "unresolved": states["unresolved"],
@@ -128,7 +119,7 @@ class _Page:
         unresolved = {finding.where for finding in found}
         crashed = any(finding.code == "check_crashed" for finding in found)
         words = {"error": "could not check", "block": "unresolved", "pass": "✓ resolved"}
-        states = ["error" if crashed else "block" if ref[:_SHOWN] in unresolved else "pass" for ref in refs]
+        states = ["error" if crashed else "block" if place_of(ref) in unresolved else "pass" for ref in refs]
         address = reverse("promotions:evidence")
         return [
             {"ref": ref, "state": state, "word": words[state], "href": f"{address}?{urlencode({'ref': ref})}"}
@@ -200,12 +191,12 @@ class _Page:
     def _cell(self, cell: Cell, name: str) -> dict[str, Any]:
         texts: dict[str, list[Said]] = {}
         for said in cell.said:
-            texts.setdefault(_shown(said, name), []).append(said)
+            texts.setdefault(shown(said, name), []).append(said)
         return {
             "label": NAMES[cell.column],
             "state": cell.state,
             "said": [self._said(text, same, split=len(texts) > 1) for text, same in texts.items()],
-            "absent": [_short(source) for source in cell.absent],
+            "absent": [document_word(source) for source in cell.absent],
         }
 
     def _said(self, text: str, same: Sequence[Said], *, split: bool) -> dict[str, str]:
@@ -213,7 +204,7 @@ class _Page:
         return {
             "text": text,
             "whole": same[0].text,
-            "source": ", ".join(dict.fromkeys(_short(one.source) for one in same)) if split else "",
+            "source": ", ".join(dict.fromkeys(document_word(one.source) for one in same)) if split else "",
             "href": self._href(digest, same[0].where) if digest else "",
         }
 
@@ -242,8 +233,8 @@ class _Page:
         made_in = self.receipts.get(link.at, "") if link.document == "receipt" else self._digest_of(link.document)
         leads_to = self._target(link.target_document, link.target)
         return {
-            "from": _short(link.document),
-            "at": _name_of(link.at),
+            "from": document_word(link.document),
+            "at": last_name(link.at),
             "from_href": self._href(made_in, link.at) if made_in else "",
             "to": link.target.removeprefix("kfm://") or "nothing",
             "to_href": leads_to,
@@ -262,48 +253,3 @@ class _Page:
         digest = target.removeprefix("kfm://artifact/")
         maker = next((file.receipt for file in self.shelf.files if file.artifact_id == digest), None)
         return self._href(maker.document_id, digest) if maker else ""
-
-
-def _fields(said: Counter[Verdict], total: int) -> str:
-    """``2 fields differ, 1 is missing; 34 agree.``"""
-    off = [(said["differ"], "differ", "differs"), (said["missing"], "are missing somewhere", "is missing somewhere")]
-    off.append((said["unread"], "can't be compared", "can't be compared"))
-    parts = [f"{count} {one if count == 1 else many}" for count, many, one in off if count]
-    if not parts:
-        return f"All {total} fields agree."
-    return f"Of {total} fields {', '.join(parts)}; {said['agree'] + said['alone']} agree."
-
-
-def _short(source: str) -> str:
-    """``stac/items/2024.0a1b2c3d`` as ``item``."""
-    named = {"dcat": "DCAT", "prov": "PROV", "stac/collection": "collection", "receipt": "receipt", "": "stored bytes"}
-    return named.get(source, "item")
-
-
-def _name_of(at: str) -> str:
-    """The last name of a place: ``kfm:artifact``."""
-    return at.rpartition(" ")[2].rpartition("/")[2] if " " in at or "/" in at else at
-
-
-def _shown(said: Said, name: str) -> str:
-    text = said.key if name in _SHOWN_AS_COMPARED else said.text
-    if name in ("Obligations", "Notice"):
-        text = _in_words(text)
-    if name in ("Run id", "Made by run"):
-        text = text.removeprefix("kfm://run/")
-    if text.startswith("sha256:"):
-        return f"{text[:15]}…"
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-
-
-def _in_words(text: str) -> str:
-    """A JSON list of obligations or of texts, as a person reads it; any other text as it is."""
-    try:
-        listed = json.loads(text)
-    except ValueError:
-        return text
-    if not isinstance(listed, list):
-        return text
-    sentences = sorted(obligation_words(one) for one in listed if isinstance(one, dict))
-    words = sorted(str(one) for one in listed if not isinstance(one, dict))
-    return " ".join(filter(None, [*sentences, "; ".join(words)])) or "none"

@@ -9,7 +9,7 @@ import pytest
 
 from datasets.models import RunReceipt
 from promotions import shelf
-from promotions.readers import documents, triplet
+from promotions.readers import documents, triplet_words
 from promotions.states import State
 from tests.inspector.triplets import good
 
@@ -230,5 +230,5 @@ def test_a_place_that_is_nowhere_marks_no_line_or_some_line_and_never_fails(wher
 
 def test_obligations_read_alike_in_each_document_whatever_their_order():
     owed = [{"type": "remove_attributes", "fields": ["owner", "phone"]}, {"type": "require_attribution"}]
-    said = {triplet._in_words(json.dumps(order)) for order in (owed, owed[::-1])}
+    said = {triplet_words.in_words(json.dumps(order)) for order in (owed, owed[::-1])}
     assert said == {"Readers are told whom to name. These fields are removed: owner, phone."}
