@@ -14,6 +14,7 @@ from django.contrib.auth.views import (
     PasswordChangeView,
     PasswordResetConfirmView,
 )
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
@@ -133,7 +134,7 @@ def _station(station: home.Station, now: Any) -> dict[str, Any]:
     }
 
 
-FORBIDDEN = 403
+FORBIDDEN, TOO_LARGE = 403, 413
 
 
 def _error(request: HttpRequest, template: str, status: int, exception: Exception | None) -> HttpResponse:
@@ -150,6 +151,10 @@ def _error(request: HttpRequest, template: str, status: int, exception: Exceptio
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """``handler400``. Words of a form beyond what is kept in memory are found while they are read, and are a 413."""
+    if isinstance(exception, RequestDataTooBig):
+        limit = {"limit": settings.DATA_UPLOAD_MAX_MEMORY_SIZE}
+        return render(request, "413.html", limit, status=TOO_LARGE)
     return _error(request, "400.html", 400, exception)
 
 

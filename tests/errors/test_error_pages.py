@@ -80,3 +80,10 @@ def test_a_stale_form_is_told_apart_from_a_missing_right() -> None:
     assert answer.status_code == 403
     assert "out of date" in answer.content.decode()
     assert REFERENCE.search(answer.content.decode())
+
+
+def test_a_form_with_too_many_words_is_told_the_limit_and_not_that_it_is_unreadable(client: Client) -> None:
+    answer = client.post("/login/", "username=" + "y" * 3_000_000, content_type="application/x-www-form-urlencoded")
+    assert answer.status_code == 413
+    assert "This form is too large" in answer.content.decode()
+    assert "2.4" in answer.content.decode()
