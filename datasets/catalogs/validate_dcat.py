@@ -7,6 +7,7 @@ An undeclared JSON-LD prefix is legal RDF (it makes an absolute IRI), so only ``
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -15,12 +16,15 @@ import pyoxigraph as ox
 
 from audit.canonical import StrictJsonError, parse_strict
 from audit.findings import Finding
+from datasets.catalogs.facts import WHOLE_DEGREE_LABEL
 from datasets.catalogs.literals import check_literals, check_prefixes
 from datasets.catalogs.namespaces import DCAT, KFM, RDF
 from datasets.catalogs.rdf_reading import Triples, read_rdf
 from datasets.catalogs.shacl import shape_findings
 
 SHAPES: Final = Path(__file__).parent / "shapes" / "kfm_dcat.ttl"
+_GUARDED: Final = ox.Literal(WHOLE_DEGREE_LABEL)
+_NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _REBUILD: Final = "Rebuild the catalog from the facts."
 
 
@@ -45,7 +49,7 @@ def validate_dcat(
         findings.append(Finding("dcat_empty", "", "The document states nothing in RDF.", _REBUILD, "missing"))
     own = [SHAPES] if profile == "kfm" else []
     if profile == "kfm":
-        findings += [*_one_dataset(reading.triples), *_notices(reading.triples)]
+        findings += [*_one_dataset(reading.triples), *_notices(reading.triples), *_places(reading.triples)]
         findings += [*check_literals(reading.triples), *check_prefixes(raw)]
     if reading.triples and (own or shapes):
         findings += shape_findings(reading.triples, own, shapes)
@@ -61,6 +65,19 @@ def _one_dataset(triples: Triples) -> Iterator[Finding]:
     if len(datasets) != 1:
         message = f"KFM's record describes exactly one dcat:Dataset; this one has {len(datasets)}."
         yield Finding("dataset_count", "", message, _REBUILD, "violated" if datasets else "missing")
+
+
+def _places(triples: Triples) -> Iterator[Finding]:
+    """Under the label for guarded places, an extent is in whole degrees."""
+    if not any(t.predicate.value == KFM + "policy_label" and t.object == _GUARDED for t in triples):
+        return
+    for triple in triples:
+        text = str(getattr(triple.object, "value", "")) if triple.predicate.value == DCAT + "bbox" else ""
+        if any(not float(number).is_integer() for number in _NUMBER.findall(text)):
+            message = (
+                f"Under {WHOLE_DEGREE_LABEL} an extent is shown in whole degrees only; this one could locate a site."
+            )
+            yield Finding("extent_too_exact", f"{triple.subject} dcat:bbox", message, _REBUILD)
 
 
 def _notices(triples: Triples) -> Iterator[Finding]:

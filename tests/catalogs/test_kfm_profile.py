@@ -6,8 +6,10 @@ import json
 
 import pytest
 
+from datasets.catalogs.dcat import build_dcat
 from datasets.catalogs.prov import build_prov
 from datasets.catalogs.stac import build_stac_collection, build_stac_item, envelope
+from datasets.catalogs.validate_dcat import validate_dcat
 from datasets.catalogs.validate_prov import validate_prov
 from datasets.catalogs.validate_stac import validate_stac
 from tests.catalogs.facts_world import PROCESS, facts
@@ -60,6 +62,14 @@ def test_d1_an_item_of_a_guarded_place_tells_no_more_than_whole_degrees(bbox, ge
     document = json.loads(build_stac_item(GUARDED))
     assert validate_stac(json.dumps(document).encode(), profile="kfm") == []
     assert codes(validate_stac(place(document, bbox, geometry), profile="kfm")) == {code}
+
+
+def test_d1_a_record_of_a_guarded_place_tells_no_more_than_whole_degrees():
+    good = build_dcat(GUARDED)
+    spoiled = good.replace(b"-103 37", b"-102.5 37")
+    assert spoiled != good
+    assert validate_dcat(good, profile="kfm") == []
+    assert [found.code for found in validate_dcat(spoiled, profile="kfm")] == ["extent_too_exact"]
 
 
 def test_d1_a_collection_of_a_guarded_place_tells_no_more_than_whole_degrees():
