@@ -32,6 +32,12 @@ TOLD_BY = {
     "pipeline": "the pipeline's own receipt",
     "manifest": "the promotion manifest",
 }
+DID = {
+    "wasAssociatedWith": "ran",
+    "wasAttributedTo": "proposed",
+    "approved": "approved",
+    "actedOnBehalfOf": "stood behind",
+}
 NAMELESS = "a file"
 _LABEL, _NOTE = 18, 24
 _ROUND, _TIP = 22, 16
@@ -52,6 +58,9 @@ def provenance(opened: Opened, shelf: Shelf) -> dict[str, Any]:
         "from_prov": shelf.part("prov") is not None and not problem,
         "picture": _picture(drawn, targets) if drawn.nodes else None,
         "steps": [_step(graph, node, targets) for node in graph.steps()],
+        "wholes": [
+            _whole(graph, node, targets) for node in graph.of_kind("entity") if graph.before(node.iri, "hadMember")
+        ],
         "agents": [_agent(graph, node) for node in graph.of_kind("agent")],
         "loose": [_named(node, targets) for node in graph.of_kind("entity") if not graph.before(node.iri, *_MADE)],
         "outside": any(node.told_by == "pipeline" for node in graph.nodes.values()),
@@ -232,7 +241,8 @@ def _step(graph: Graph, node: Node, targets: _Targets) -> dict[str, Any]:
         "told_by": TOLD_BY[node.told_by],
         "href": targets.href(node),
         "document": "manifest" if node.kind == "release" else "receipt",
-        "who": [f"{one.label} ({one.note})" if one.note else one.label for one in who],
+        # who approved a release had to; of the others it is told as what they acted
+        "who": [f"{one.label} ({one.note})" if one.note and node.kind != "release" else one.label for one in who],
         "used": _list(graph.before(node.iri, "used", "released", "wasInformedBy"), targets),
         "made": _list(graph.after(node.iri, "wasGeneratedBy"), targets),
     }
@@ -251,12 +261,25 @@ def _named(node: Node, targets: _Targets) -> dict[str, str]:
     }
 
 
+def _whole(graph: Graph, node: Node, targets: _Targets) -> dict[str, Any]:
+    """What is made up of files: the dataset version, and who proposed it."""
+    return {
+        **_named(node, targets),
+        "members": _list(graph.before(node.iri, "hadMember"), targets),
+        "proposed_by": ", ".join(one.label for one in graph.before(node.iri, "wasAttributedTo")),
+    }
+
+
 def _agent(graph: Graph, node: Node) -> dict[str, Any]:
-    did = [edge for edge in graph.edges if edge.start == node.iri]
-    words = {"wasAssociatedWith": "ran", "wasAttributedTo": "proposed", "approved": "approved"}
+    """*did*: what of each sort, in the order of the steps."""
+    order = {step.iri: place for place, step in enumerate(graph.steps())}
+    edges = [edge for edge in graph.edges if edge.start == node.iri]
+    did: dict[str, list[str]] = {}
+    for edge in sorted(edges, key=lambda edge: order.get(edge.end, len(order))):
+        did.setdefault(DID.get(edge.relation, edge.relation), []).append(graph.nodes[edge.end].label)
     return {
         "label": node.label,
         "note": node.note,
         "anchor": _anchor(node.iri),
-        "did": [f"{words.get(edge.relation, edge.relation)} {graph.nodes[edge.end].label}" for edge in did],
+        "did": [f"{word} {', '.join(labels)}" for word, labels in did.items()],
     }
