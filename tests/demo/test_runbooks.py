@@ -14,7 +14,7 @@ from promotions.openings import RUNBOOKS
 from promotions.runbooks import SECTIONS
 
 BOLD = re.compile(r"\*\*(.+?)\*\*", re.DOTALL)
-IDS = ("RB-DATA-001", "RB-DATA-010", "RB-DATA-020")
+IDS = ("RB-DATA-001", "RB-DATA-010", "RB-DATA-020", "RB-DATA-050")
 
 
 @cache
