@@ -58,6 +58,7 @@ FACTS: dict[str, str] = {
     "checksum": "the files on record",
     "checksumValue": "the files on record",
     "artifact": "the files on record",
+    "approval_role": "the roles that sign",
     "artifact_role": "the files on record",
     "digest": "the files on record",
     "path": "the files on record",
