@@ -5,6 +5,8 @@ from __future__ import annotations
 import collections
 import re
 
+import pytest
+
 from tests.triplet.faults import Fault, receipt_faults, single_faults
 from tests.triplet.worlds import filed, good_worlds, world
 
@@ -24,6 +26,7 @@ def found(fault: Fault) -> bool:
     return any(judge() for judge in chosen)
 
 
+@pytest.mark.slow
 def test_d2_500_single_faults_are_found():
     faults = list(single_faults(world()))
     counted = collections.Counter(fault.clause for fault in faults)
@@ -56,6 +59,7 @@ def test_d2_documents_that_disagree_are_named_with_what_each_says():
     assert ["dcat: internal; prov: public" in message for message in said] == [True]
 
 
+@pytest.mark.slow
 def test_d1_d2_d3_500_good_triplets_give_no_alarm():
     count = 0
     for name, good in good_worlds():
