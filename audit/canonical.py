@@ -36,6 +36,11 @@ class StrictJsonError(ValueError):
         self.where = where
         self.message = message
 
+    @property
+    def unread(self) -> bool:
+        """Whether the text was refused for its size, and not for what it says: it is neither valid nor invalid."""
+        return self.code == "too_large"
+
 
 def canonical_bytes(value: Any) -> bytes:
     """The RFC 8785 bytes of *value* (``1.0`` becomes ``1``; keys in UTF-16 order); :class:`CanonicalError` if none."""

@@ -19,6 +19,8 @@ class _Active:
     terms: Mapping[str, Any] = field(default_factory=dict)
     vocabulary: bool = False
     previous: _Active | None = None
+    types: tuple[str, ...] = ()
+    """The terms that mean ``@type``: looked for once a context, since a document may have as many nodes as terms."""
 
 
 def without_meaningless_keys(document: Any) -> Any:
@@ -33,7 +35,9 @@ def _with(active: _Active, context: Any) -> _Active:
         elif isinstance(entry, dict):
             own = {key: value for key, value in entry.items() if not key.startswith("@")}
             vocabulary = bool(entry["@vocab"]) if "@vocab" in entry else active.vocabulary
-            active = replace(active, terms={**active.terms, **own}, vocabulary=vocabulary)
+            terms = {**active.terms, **own}
+            types = tuple(name for name, meaning in terms.items() if meaning in ("@type", {"@id": "@type"}))
+            active = replace(active, terms=terms, vocabulary=vocabulary, types=types)
     return active
 
 
@@ -92,8 +96,7 @@ def _mapped(value: Any, active: _Active) -> Any:
 
 def _typed(value: Mapping[str, Any], active: _Active) -> _Active:
     """The context that the node's types bring, which ends with the node."""
-    aliases = {name for name, meaning in active.terms.items() if meaning in ("@type", {"@id": "@type"})}
-    given = [part for key in ("@type", *sorted(aliases)) if key in value for part in _list(value[key])]
+    given = [part for key in ("@type", *active.types) if key in value for part in _list(value[key])]
     scopes = [_scoped(active, name) for name in sorted(name for name in given if isinstance(name, str))]
     found = active
     for scope in scopes:

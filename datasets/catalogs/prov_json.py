@@ -30,10 +30,12 @@ from datasets.catalogs.prov_terms import BLANK
 
 
 def bundles_from_json(raw: bytes) -> list[Bundle]:
-    """The document's own records first, then each bundle's. MalformedProvError."""
+    """The document's own records first, then each bundle's. MalformedProvError; StrictJsonError: too large to read."""
     try:
         document = parse_strict(raw)
     except StrictJsonError as error:
+        if error.unread:
+            raise
         raise MalformedProvError(error.where, str(error)) from error
     if not isinstance(document, dict) or not document:
         raise MalformedProvError("", "A PROV-JSON document is a JSON object that holds records.")

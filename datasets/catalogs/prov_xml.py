@@ -107,6 +107,10 @@ def read_xml(raw: bytes) -> _Node:
         parser.Parse(raw, True)
     except xml.parsers.expat.ExpatError as error:
         raise MalformedProvError(f"line {error.lineno}", f"The XML is not well formed: {error}") from error
+    except (LookupError, ValueError) as error:
+        if isinstance(error, MalformedProvError):
+            raise
+        raise MalformedProvError("line 1", f"The XML names an encoding that can't be read: {error}") from error
     return top.children[0]
 
 

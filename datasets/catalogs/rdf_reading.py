@@ -8,6 +8,7 @@ Serves clause D1.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,7 +16,7 @@ from typing import Any, Final
 import pyoxigraph as ox
 
 from audit.canonical import StrictJsonError, parse_strict
-from audit.findings import Finding
+from audit.findings import Finding, Kind
 from datasets.catalogs.json_ld_terms import without_meaningless_keys
 from datasets.catalogs.namespaces import XSD
 from datasets.catalogs.xsd_forms import may_mean
@@ -27,7 +28,10 @@ _FORMATS: Final = {
     "ntriples": ox.RdfFormat.N_TRIPLES,
     "rdfxml": ox.RdfFormat.RDF_XML,
 }
-_XML: Final = (b"<?xml", b"<!DOCTYPE", b"<rdf:RDF")
+_XML: Final = re.compile(rb"<(\?xml|!DOCTYPE|!--|[A-Za-z_][\w.-]*:RDF[\s/>])")
+_QUOTING: Final = re.compile(rb"<<\(|\)>>")
+_MOST_QUOTED: Final = 1_000
+"""So many triple terms may lie within each other: the parser calls itself for each, which may end the process."""
 _SCHEMES: Final = frozenset(
     ("http", "https", "urn", "mailto", "tel", "ftp", "doi", "info", "tag", "data", "geo", "file", "did", "_")
 )
@@ -50,7 +54,7 @@ class RdfReading:
 def detect_media(raw: bytes) -> str:
     """``jsonld`` for what opens as a JSON object or array, ``rdfxml`` for what opens as XML, else ``turtle``."""
     head = raw.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if head.startswith(_XML):
+    if _XML.match(head):
         return "rdfxml"
     return "jsonld" if head[:1] in {b"{", b"["} else "turtle"
 
@@ -71,12 +75,32 @@ def read_rdf(raw: bytes, media: str | None = None, contexts: Mapping[str, bytes]
         if isinstance(prepared, RdfReading):
             return prepared
         raw, early = prepared
-    try:
-        quads = tuple(ox.parse(raw, format=_FORMATS.get(media, ox.RdfFormat.JSON_LD), base_iri="kfm://base/"))
-    except (SyntaxError, ValueError, OSError) as error:
-        return _unread("rdf_syntax", f"Not valid {media}: {error}"[:500], "Mend the syntax.")
+    quads = _quads(raw, media)
+    if isinstance(quads, RdfReading):
+        return quads
     triples = tuple(quad.triple for quad in quads)
     return RdfReading(triples, (*early, *_ill_typed(triples)), _named(quads))
+
+
+def _quads(raw: bytes, media: str) -> tuple[ox.Quad, ...] | RdfReading:
+    if _too_deeply_quoted(raw):
+        return _unread("cannot_check", f"Triple terms lie more than {_MOST_QUOTED} deep.", "Write them flat.", "error")
+    try:
+        return tuple(ox.parse(raw, format=_FORMATS.get(media, ox.RdfFormat.JSON_LD), base_iri="kfm://base/"))
+    except (SyntaxError, ValueError, OSError) as error:
+        return _unread("rdf_syntax", f"Not valid {media}: {error}"[:500], "Mend the syntax.")
+    except MemoryError:  # the parser holds one token at a time, of at most 16 MiB
+        return _unread("cannot_check", "One value is longer than can be read.", "Write it apart.", "error")
+
+
+def _too_deeply_quoted(raw: bytes) -> bool:
+    """Whether brackets of triple terms may lie deeper than ``_MOST_QUOTED``; those in texts are counted too."""
+    depth = 0
+    for found in _QUOTING.finditer(raw):
+        depth = depth + 1 if found[0] == b"<<(" else max(depth - 1, 0)
+        if depth > _MOST_QUOTED:
+            return True
+    return False
 
 
 def _named(quads: Iterable[ox.Quad]) -> dict[str | None, Triples]:
@@ -107,7 +131,8 @@ def _prepare_json_ld(raw: bytes, contexts: Mapping[str, bytes]) -> tuple[bytes, 
     try:
         document = parse_strict(raw)
     except StrictJsonError as error:
-        return RdfReading(None, (Finding(error.code, error.where, str(error), "Write the document as strict JSON."),))
+        kind: Kind = "error" if error.unread else "violated"
+        return _unread(error.code, str(error), "Write the document as strict JSON.", kind, error.where)
     absent = sorted({address for address in _remote_contexts(document) if address not in contexts})
     if absent:
         message = f"The JSON-LD context {absent[0]} is not packaged, and contexts are never fetched."

@@ -108,6 +108,8 @@ def _records_form(raw: bytes, media: str, profile: str) -> list[Finding]:
         bundles = _READERS[media](raw)
     except MalformedProvError as error:
         return [malformed(error)]
+    except StrictJsonError as error:
+        return [Finding(error.code, error.where, str(error), "Split the document.", "error")]
     findings = list(bundle_names(bundles))
     findings += [found for bundle in bundles for found in check_constraints(bundle.records)]
     if not any(bundle.records for bundle in bundles):

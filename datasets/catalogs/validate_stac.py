@@ -44,7 +44,8 @@ def validate_stac(raw: bytes, *, profile: Profile, schemas: Schemas | None = Non
     try:
         document = parse_quickly(raw)
     except StrictJsonError as error:
-        return [Finding(error.code, error.where, str(error), "Write the document as strict JSON (RFC 8259).")]
+        fix = "Write the document as strict JSON (RFC 8259)."
+        return [Finding(error.code, error.where, str(error), fix, "error" if error.unread else "violated")]
     if not isinstance(document, dict):
         return [Finding("not_stac", "", "A STAC document is a JSON object.", "Give an Item, Collection or Catalog.")]
     if document.get("type") == "FeatureCollection":
@@ -115,9 +116,8 @@ def _words(error: Any) -> str:
 
 def _extension_findings(document: Mapping[str, Any], where: str, schemas: Schemas | None) -> Iterator[Finding]:
     declared = document.get("stac_extensions")
-    for uri in declared if isinstance(declared, list) else []:
-        if not isinstance(uri, str):
-            continue  # the core schema has found it already
+    # what is no text, or comes twice, the core schema has found already
+    for uri in dict.fromkeys(one for one in declared if isinstance(one, str)) if isinstance(declared, list) else ():
         if uri in EXTENSIONS:
             yield from _schema_findings(extension_validator(uri), document, where)
             continue

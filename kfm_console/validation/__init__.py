@@ -24,9 +24,6 @@ MAX_BYTES = 64 * 1024 * 1024
 Verdict = Literal["pass", "fail", "error"]
 Profile = Literal["core", "kfm"]
 
-# Refused for its size, not for what it says: nobody read it, so it is neither valid nor invalid.
-UNREAD_CODES = frozenset({"too_large"})
-
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -94,8 +91,7 @@ def _findings(kind: str, path: str, raw: bytes, options: Options) -> list[Findin
     try:
         return VALIDATORS[kind](raw, path, options)
     except StrictJsonError as error:
-        unread = error.code in UNREAD_CODES
-        return [Finding(error.code, error.where, error.message, kind="error" if unread else "violated")]
+        return [Finding(error.code, error.where, error.message, kind="error" if error.unread else "violated")]
     except Exception as error:  # noqa: BLE001 -- a check that breaks down is "could not be checked", never "pass"
         message = f"The check itself broke down ({type(error).__name__}); nothing is known of this file."
         return [Finding("check_broke_down", "", message, "Report this, with the file.", "error")]
