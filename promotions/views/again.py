@@ -70,7 +70,7 @@ def _ask(request: HttpRequest, version: DatasetVersion, offered: list[Source], s
             )
         return _show(request, version, offered, source, refused=refusal.message, status=CONFLICT)
     wake(job.pk)
-    messages.success(request, f"{reader.MODES[mode].title}: the run is owed now; you may leave this page.")
+    messages.success(request, f"{reader.MODES[mode].title}: the run waits for its turn; you may leave this page.")
     return redirect("promotions:job", job.pk)
 
 

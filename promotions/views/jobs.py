@@ -126,7 +126,7 @@ def retry(request: HttpRequest, job_pk: int) -> HttpResponse:
         messages.error(request, refusal.message)
         return redirect("promotions:job", job_pk=job.pk)
     wake(again.pk)
-    messages.success(request, "A new run is owed; it takes up what this one left.")
+    messages.success(request, "A new run waits for its turn; it takes up what this one left.")
     return redirect("promotions:job", job_pk=again.pk)
 
 

@@ -45,7 +45,7 @@ def dataset_links(request: HttpRequest, slug: str) -> HttpResponse:
             return already(request, running, reverse("promotions:links", args=[slug]))
         return _show(request, dataset, refused=refusal.message, status=CONFLICT)
     wake(job.pk)
-    messages.success(request, "The check is owed now; you may leave this page.")
+    messages.success(request, "The check waits for its turn; you may leave this page.")
     return redirect("promotions:job", job.pk)
 
 

@@ -85,7 +85,7 @@ def version_recovery(request: HttpRequest, slug: str, version_id: str) -> HttpRe
             return already(request, running, reverse("promotions:version_recovery", args=[slug, version_id]))
         return _show(request, version, refused=refusal.message, status=CONFLICT)
     wake(job.pk)
-    messages.success(request, "The recovery is owed now; you may leave this page.")
+    messages.success(request, "The recovery waits for its turn; you may leave this page.")
     return redirect("promotions:job", job.pk)
 
 

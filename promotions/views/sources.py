@@ -146,7 +146,7 @@ def fetch(request: HttpRequest, source_pk: int) -> HttpResponse:
             messages.error(request, refusal.message)
         return _show(request, source, form, status=CONFLICT)
     wake(job.pk)
-    messages.success(request, "The fetch is owed now; you may leave this page.")
+    messages.success(request, "The fetch waits for its turn; you may leave this page.")
     return redirect("promotions:job", job.pk)
 
 

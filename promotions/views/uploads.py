@@ -132,7 +132,7 @@ def _upload(request: HttpRequest, dataset: Dataset, person: Person) -> HttpRespo
         except Refused as refusal:
             _place(form, refusal)
         else:
-            messages.success(request, "The file is kept. Its run is owed now; you may leave this page.")
+            messages.success(request, "The file is kept. Its run waits for its turn; you may leave this page.")
             here = reverse("promotions:job", args=[job.pk])
             return HttpResponseClientRedirect(here) if request.htmx else redirect(here)  # type: ignore[attr-defined]
     elif request.method == "POST":
