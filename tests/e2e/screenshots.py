@@ -90,7 +90,9 @@ def _take_all(base: str, folder: Path) -> None:
         sam.go(waiting.removesuffix("review/"))
         town.picture(sam, "version-light")
         sam.go("/quarantine/")
-        sam.page.get_by_role("main").locator("a[href^='/quarantine/'][href$='/']:not([href='/quarantine/'])").first.click()
+        sam.page.get_by_role("main").locator(
+            "a[href^='/quarantine/'][href$='/']:not([href='/quarantine/'])"
+        ).first.click()
         sam.page.wait_for_url("**/quarantine/*/")
         town.picture(sam, "quarantine-light")
         sam.go("/ledger/")
