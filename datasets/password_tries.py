@@ -37,8 +37,7 @@ def count_try(*, name: str, prompt: Prompt, by: Person, at: datetime) -> datetim
     """
     PasswordTries.objects.filter(last_at__lt=at - FORGOTTEN_AFTER).delete()
     key = {"name_digest": _digest(name), "prompt": prompt}
-    PasswordTries.objects.get_or_create(**key, defaults={"last_at": at})
-    row = PasswordTries.objects.select_for_update().get(**key)
+    row, _ = PasswordTries.objects.select_for_update().get_or_create(**key, defaults={"last_at": at})
     if row.locked_until is not None and row.locked_until > at:
         return row.locked_until
     before = 0 if row.locked_until is not None else row.tries
@@ -52,8 +51,8 @@ def count_try(*, name: str, prompt: Prompt, by: Person, at: datetime) -> datetim
 
 
 def forget_tries(*, name: str, prompt: Prompt) -> None:
-    """The right password was given: the count begins anew."""
-    PasswordTries.objects.filter(name_digest=_digest(name), prompt=prompt).delete()
+    """The right password was given: the count begins anew. The row stays: another try may be waiting for it."""
+    PasswordTries.objects.filter(name_digest=_digest(name), prompt=prompt).update(tries=0, locked_until=None)
 
 
 def locked_until(name: str, at: datetime) -> datetime | None:
@@ -79,7 +78,7 @@ def lift_lock(*, user: User, reason: str, by: Person, at: datetime) -> None:
         raise Refused("own_account", "You can't lift the lock of your own account; ask another admin, or wait.")
     if findings := tokens.check_reason(reason):
         raise Refused("reason_missing", findings[0].message, findings)
-    if _locks(user.username, at).delete()[0] == 0:
+    if _locks(user.username, at).update(tries=0, locked_until=None) == 0:
         raise Refused("not_locked", _not_locked(user))
     ledger.append(
         event=Event.PASSWORD_UNLOCKED,

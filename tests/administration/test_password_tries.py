@@ -62,6 +62,7 @@ def test_the_right_password_in_time_begins_the_count_anew(world):
             guess("steward")
         assert guess("steward", PASSWORD) == ""
     assert locks() == []
+    assert PasswordTries.objects.get().tries == 0, "the row stays: a try made at the same time may be waiting for it"
 
 
 def test_a_name_that_is_no_accounts_is_told_the_same_in_as_many_words(world):
