@@ -6,6 +6,7 @@ not looked at, be it right. Names that are no account's count alike. Never holds
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
@@ -37,7 +38,7 @@ def count_try(*, name: str, prompt: Prompt, by: Person, at: datetime) -> datetim
     """
     PasswordTries.objects.filter(last_at__lt=at - FORGOTTEN_AFTER).delete()
     key = {"name_digest": _digest(name), "prompt": prompt}
-    row, _ = PasswordTries.objects.select_for_update().get_or_create(**key, defaults={"last_at": at})
+    row = _locked_row(key, at)
     if row.locked_until is not None and row.locked_until > at:
         return row.locked_until
     before = 0 if row.locked_until is not None else row.tries
@@ -51,8 +52,8 @@ def count_try(*, name: str, prompt: Prompt, by: Person, at: datetime) -> datetim
 
 
 def forget_tries(*, name: str, prompt: Prompt) -> None:
-    """The right password was given: the count begins anew. The row stays: another try may be waiting for it."""
-    PasswordTries.objects.filter(name_digest=_digest(name), prompt=prompt).update(tries=0, locked_until=None)
+    """The right password was given: the count begins anew."""
+    PasswordTries.objects.filter(name_digest=_digest(name), prompt=prompt).delete()
 
 
 def locked_until(name: str, at: datetime) -> datetime | None:
@@ -78,7 +79,7 @@ def lift_lock(*, user: User, reason: str, by: Person, at: datetime) -> None:
         raise Refused("own_account", "You can't lift the lock of your own account; ask another admin, or wait.")
     if findings := tokens.check_reason(reason):
         raise Refused("reason_missing", findings[0].message, findings)
-    if _locks(user.username, at).update(tries=0, locked_until=None) == 0:
+    if _locks(user.username, at).delete()[0] == 0:
         raise Refused("not_locked", _not_locked(user))
     ledger.append(
         event=Event.PASSWORD_UNLOCKED,
@@ -95,6 +96,15 @@ def _not_locked(user: User) -> str:
     last = ledger.entries_about(subject).filter(subject=subject, event=Event.PASSWORD_UNLOCKED).first()
     told = f" Already lifted by {last.actor} at {last.at:%Y-%m-%d %H:%M} UTC." if last is not None else ""
     return f"{user.username} is not locked.{told}"
+
+
+def _locked_row(key: Mapping[str, str], at: datetime) -> PasswordTries:
+    """The row under its lock, made where there is none: the right password takes it away, maybe just now."""
+    while True:
+        PasswordTries.objects.bulk_create([PasswordTries(**key, last_at=at)], ignore_conflicts=True)
+        row = PasswordTries.objects.select_for_update().filter(**key).first()
+        if row is not None:
+            return row
 
 
 def _locks(name: str, at: datetime) -> models.QuerySet[PasswordTries]:

@@ -62,7 +62,21 @@ def test_the_right_password_in_time_begins_the_count_anew(world):
             guess("steward")
         assert guess("steward", PASSWORD) == ""
     assert locks() == []
-    assert PasswordTries.objects.get().tries == 0, "the row stays: a try made at the same time may be waiting for it"
+
+
+def test_a_row_that_the_right_password_takes_away_meanwhile_is_made_again(world, monkeypatch):
+    """Two tries at once: the other ends between the making of the row and its lock."""
+    real, taken = PasswordTries.objects.bulk_create, []
+
+    def makes(*args, **words):
+        made = real(*args, **words)
+        if not taken:
+            taken.append(PasswordTries.objects.all().delete())
+        return made
+
+    monkeypatch.setattr(PasswordTries.objects, "bulk_create", makes)
+    assert password_tries.count_try(name="steward", prompt=Prompt.SIGN_IN, by=PUBLIC, at=timezone.now()) is None
+    assert (len(taken), PasswordTries.objects.get().tries) == (1, 1)
 
 
 def test_a_name_that_is_no_accounts_is_told_the_same_in_as_many_words(world):
