@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -165,32 +166,41 @@ def take(request: HttpRequest, user_pk: int, key: str) -> HttpResponse:
     """``promotions:take_right``: takes a role (``role-steward``) or a grant (``grant-7``) away, at once."""
     viewer, now, user = admin_of(request), timezone.now(), _account_or_404(user_pk)
     right = _right_or_404(user, key)
-    form, status = LineForm(request.POST or None), 200
-    if request.method == "POST":
-        status = REFUSED
-        if form.is_valid():
-            facts = {"user": user, "by": viewer, "reason": form.cleaned_data["reason"], "at": now}
-            try:
-                with refusals.attempt(by=viewer, verb="take_right", subject=f"user/{user.username}", at=now):
-                    _take(right, facts)
-            except Refused as refusal:
-                status = place(form, refusal)
-            else:
-                messages.success(request, "Taken. It counts for nothing from now on.")
-                return redirect("promotions:person", user_pk=user.pk)
     if isinstance(right, Role):
         words = f"the role {right.label.lower()}"
     else:
         words = f"“{reading.GRANT_WORDS.get(right.grant, right.grant)}” ({right.dataset.slug})"
+
+    def act(reason: str) -> None:
+        with refusals.attempt(by=viewer, verb="take_right", subject=f"user/{user.username}", at=now):
+            _take(right, {"user": user, "by": viewer, "reason": reason, "at": now})
+
     context = {
-        "form": form,
         "title": f"Take {words} from {_name(user)}",
         "lead": "At once, and without a second person. Refused if nobody would be left to sign or publish.",
         "button": "Take it away",
         "danger": True,
-        "back": reverse("promotions:person", args=[user.pk]),
         "crumbs": _crumbs(user, "Take away"),
     }
+    return _for_a_reason(request, user, act, "Taken. It counts for nothing from now on.", context)
+
+
+def _for_a_reason(
+    request: HttpRequest, user: User, act: Callable[[str], None], done: str, context: dict[str, Any]
+) -> HttpResponse:
+    """The form that asks for the reason of *act* on an account; sent, it acts, or shows why that was refused."""
+    form, status = LineForm(request.POST or None), 200
+    if request.method == "POST":
+        status = REFUSED
+        if form.is_valid():
+            try:
+                act(form.cleaned_data["reason"])
+            except Refused as refusal:
+                status = place(form, refusal)
+            else:
+                messages.success(request, done)
+                return redirect("promotions:person", user_pk=user.pk)
+    context |= {"form": form, "back": reverse("promotions:person", args=[user.pk])}
     return render(request, "administration/form.html", context, status=status)
 
 
@@ -217,28 +227,20 @@ def _right_or_404(user: User, key: str) -> Role | DatasetGrant:
 def close(request: HttpRequest, user_pk: int) -> HttpResponse:
     """``promotions:person_close``: ends an account with all it holds."""
     viewer, now, user = admin_of(request), timezone.now(), _account_or_404(user_pk)
-    form, status = LineForm(request.POST or None), 200
-    if request.method == "POST":
-        status = REFUSED
-        if form.is_valid():
-            try:
-                with refusals.attempt(by=viewer, verb="close_account", subject=f"user/{user.username}", at=now):
-                    accounts.close_account(user_pk=user.pk, reason=form.cleaned_data["reason"], by=viewer, at=now)
-            except Refused as refusal:
-                status = place(form, refusal)
-            else:
-                messages.success(request, "The account is closed. Its holder is signed out, and its rights are taken.")
-                return redirect("promotions:person", user_pk=user.pk)
+
+    def act(reason: str) -> None:
+        with refusals.attempt(by=viewer, verb="close_account", subject=f"user/{user.username}", at=now):
+            accounts.close_account(user_pk=user.pk, reason=reason, by=viewer, at=now)
+
     context = {
-        "form": form,
         "title": f"Close the account of {_name(user)}",
         "lead": "At once: its roles and grants are taken. What it did stays, under its name, which nobody gets again.",
         "button": "Close the account",
         "danger": True,
-        "back": reverse("promotions:person", args=[user.pk]),
         "crumbs": _crumbs(user, "Close the account"),
     }
-    return render(request, "administration/form.html", context, status=status)
+    done = "The account is closed. Its holder is signed out, and its rights are taken."
+    return _for_a_reason(request, user, act, done, context)
 
 
 @login_required
@@ -246,28 +248,19 @@ def close(request: HttpRequest, user_pk: int) -> HttpResponse:
 def unlock(request: HttpRequest, user_pk: int) -> HttpResponse:
     """``promotions:person_unlock``: lifts the lock that too many wrong passwords put on an account."""
     viewer, now, user = admin_of(request), timezone.now(), _account_or_404(user_pk)
-    form, status = LineForm(request.POST or None), 200
-    if request.method == "POST":
-        status = REFUSED
-        if form.is_valid():
-            reason = form.cleaned_data["reason"]
-            try:
-                with refusals.attempt(by=viewer, verb="unlock_account", subject=f"user/{user.username}", at=now):
-                    password_tries.lift_lock(user=user, reason=reason, by=viewer, at=now)
-            except Refused as refusal:
-                status = place(form, refusal)
-            else:
-                messages.success(request, "The lock is lifted. Its holder may try the password again.")
-                return redirect("promotions:person", user_pk=user.pk)
+
+    def act(reason: str) -> None:
+        with refusals.attempt(by=viewer, verb="unlock_account", subject=f"user/{user.username}", at=now):
+            password_tries.lift_lock(user=user, reason=reason, by=viewer, at=now)
+
     context = {
-        "form": form,
         "title": f"Lift the lock of {_name(user)}",
         "lead": "Ask its holder first whether the wrong passwords were theirs. The password stays as it is.",
         "button": "Lift the lock",
-        "back": reverse("promotions:person", args=[user.pk]),
         "crumbs": _crumbs(user, "Lift the lock"),
     }
-    return render(request, "administration/form.html", context, status=status)
+    done = "The lock is lifted. Its holder may try the password again."
+    return _for_a_reason(request, user, act, done, context)
 
 
 @login_required
